@@ -64,6 +64,14 @@ class ReleaseBegan:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What each step of an earlier `release` took, in seconds; once, where a journal knows it."""
+
+    release: str
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class StepBegan:
     """A step begins. Several may run in parallel."""
 
@@ -236,6 +244,7 @@ class Result:
 Event = (
     Version
     | ReleaseBegan
+    | Expected
     | StepBegan
     | StepNote
     | StepProgress

@@ -1,4 +1,4 @@
-"""What AWS says of a release beforehand: dry runs, a simulation of the policy, quotas, the clock.
+"""What AWS says of a release beforehand: dry runs, simulated policies, quotas, keys, the clock.
 
 Nothing is created: every request that could is sent with DryRun, here and nowhere else. What is
 deleted or stopped in a release is only simulated: a dry run of that would name live.
@@ -6,18 +6,20 @@ deleted or stopped in a release is only simulated: a dry run of that would name 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from deployer.aws.key_policy import DISK_ACTIONS, account_of, allowed
 from deployer.aws.launch_request import launch_request, tag_specifications
 from deployer.compute import ImageOrder, LaunchOrder
 from reconciler.aws.client.errors import calling
 from reconciler.aws.client.query import Reads, camel
 from reconciler.aws.client.session import READS, Aws
-from reconciler.aws.iam.simulation import principal, questions
+from reconciler.aws.iam.simulation import SimulatedCall, principal, questions
 from reconciler.aws.iam.statements import Document
 from reconciler.errors import CloudError
 
@@ -53,19 +55,20 @@ class AwsTrials:
         """
         arn, _ = self._identity()
         source = principal(arn)
-        iam = self.aws.client("iam", READS)
-        found: set[str] = set()
-        for one in questions(document) if source else ():
-            with calling("iam:SimulatePrincipalPolicy"):
-                answer = iam.simulate_principal_policy(
-                    PolicySourceArn=source,
-                    ActionNames=list(one.actions),
-                    ResourceArns=list(one.resources),
-                    ContextEntries=list(one.context),
-                )
-            results = answer["EvaluationResults"]
-            found |= {each["EvalActionName"] for each in results if not _allowed(each)}
-        return tuple(sorted(found))
+        asked = questions(document) if source else ()
+        return tuple(sorted(set[str]().union(*(self._simulated(source, one) for one in asked))))
+
+    def _simulated(self, source: str, call: SimulatedCall) -> set[str]:
+        """The actions of the call that IAM would deny."""
+        with calling("iam:SimulatePrincipalPolicy"):
+            answer = self.aws.client("iam", READS).simulate_principal_policy(
+                PolicySourceArn=source,
+                ActionNames=list(call.actions),
+                ResourceArns=list(call.resources),
+                ContextEntries=list(call.context),
+            )
+        results = answer["EvaluationResults"]
+        return {each["EvalActionName"] for each in results if not _allowed(each)}
 
     def try_image(self, order: ImageOrder) -> None:
         """CreateImage of live, as a dry run."""
@@ -104,13 +107,51 @@ class AwsTrials:
                 used += sum(_vcpus(one) for one in reservation["Instances"])
         return Room(used, int(answer["Quota"]["Value"]))
 
+    def vcpus_of(self, instance_type: str) -> int:
+        """The vCPUs of a machine of this type, as the quota counts them; 0 of another family."""
+        if instance_type[:1] not in _STANDARD:
+            return 0
+        answer = Reads(self.aws).call("describe_instance_types", InstanceTypes=[instance_type])
+        return int(answer["InstanceTypes"][0]["VCpuInfo"]["DefaultVCpus"])
+
+    def target_groups(self) -> Room:
+        """The target groups of the account in its region."""
+        elb = self.aws.client("elbv2", READS)
+        with calling("elasticloadbalancing:DescribeAccountLimits"):
+            limits = elb.describe_account_limits()["Limits"]
+        with calling("elasticloadbalancing:DescribeTargetGroups"):
+            pages = elb.get_paginator("describe_target_groups").paginate()
+            used = sum(len(page["TargetGroups"]) for page in pages)
+        limit = next(one["Max"] for one in limits if one["Name"] == "target-groups")
+        return Room(used, int(limit))
+
     def key_fault(self, key: str) -> str:
         """Why EC2 cannot use a disk's KMS key; '' if it is enabled."""
+        state = str(self._key(key).get("KeyState", ""))
+        return "" if state == "Enabled" else f"it is {state or 'in an unknown state'}"
+
+    def key_lacks(self, key: str) -> tuple[str, ...]:
+        """What neither the key's policy nor, where that leaves it to them, IAM's policies allow.
+
+        A grant that somebody gave is not seen. A key that AWS manages takes whoever may use EC2.
+        """
+        found = self._key(key)
+        if found.get("KeyManager") == "AWS":
+            return ()
+        kms = self.aws.client("kms", READS)
+        with calling("kms:GetKeyPolicy"):
+            answer = kms.get_key_policy(KeyId=key, PolicyName="default")
+        policy, source = json.loads(answer["Policy"]), principal(self._identity()[0])
+        left = frozenset(DISK_ACTIONS) - allowed(policy, (source,))
+        by_iam = left & allowed(policy, account_of(str(found["Arn"])))
+        denied = self._simulated(source, _use(by_iam, found["Arn"])) if source and by_iam else set()
+        return tuple(sorted((left - by_iam) | denied))
+
+    def _key(self, key: str) -> Mapping[str, Any]:
         kms = self.aws.client("kms", READS)
         with calling("kms:DescribeKey"):
-            found = kms.describe_key(KeyId=key)["KeyMetadata"]
-        state = str(found.get("KeyState", ""))
-        return "" if state == "Enabled" else f"it is {state or 'in an unknown state'}"
+            metadata: Mapping[str, Any] = kms.describe_key(KeyId=key)["KeyMetadata"]
+        return metadata
 
     def _identity(self) -> tuple[str, str]:
         """Whose credentials these are, and the Date header of the answer."""
@@ -127,6 +168,21 @@ class AwsTrials:
         except CloudError as error:
             if error.code != "DryRunOperation":
                 raise
+
+
+def _use(actions: Collection[str], key: str) -> SimulatedCall:
+    """As EC2 uses a key for who launches: its region is in the key's ARN."""
+    via = {
+        "ContextKeyName": "kms:ViaService",
+        "ContextKeyValues": [f"ec2.{key.split(':')[3]}.amazonaws.com"],
+        "ContextKeyType": "string",
+    }
+    grant = {
+        "ContextKeyName": "kms:GrantIsForAWSResource",
+        "ContextKeyValues": ["true"],
+        "ContextKeyType": "boolean",
+    }
+    return SimulatedCall(tuple(sorted(actions)), (key,), (via, grant))
 
 
 def _allowed(result: Mapping[str, Any]) -> bool:

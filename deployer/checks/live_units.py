@@ -20,7 +20,8 @@ ASK_SECONDS = 60.0
 
 def gate_of(ports: Ports) -> ActivationGate:
     """The units of the service, as now configured."""
-    return ActivationGate(ports.service.app.units, ports.service.app.jobs)
+    app = ports.service.app
+    return ActivationGate(app.units, app.jobs, app.jobs_on == "first")
 
 
 def check_live(

@@ -29,6 +29,9 @@ def seen_through(ports: Ports, reading: Reading, live: Collection[str] = ()) -> 
     found = ports.managed.routes()
     if found is None:
         return reading
+    record = next((route.record for route in found.routes if route.record is not None), None)
+    if record is not None:
+        return replace(reading, a=record)
     machines = ports.compute.instances(sorted(found.witnesses)) if found.witnesses else ()
     found_at = (_among(live, machine) for machine in machines)
     addresses = tuple(sorted(filter(None, found_at)))
@@ -42,13 +45,14 @@ def _among(live: Collection[str], machine: InstanceFacts) -> str:
 def adoptable(found: TrafficReading) -> tuple[Share, ...]:
     """The one target group, or machine, of each route that gets requests. Raises Refused."""
     for route in found.routes:
-        if route.odd or len(route.serving) != 1:
+        if route.odd or (len(route.serving) != 1 and route.record is None):
             raise Refused(
                 f"{route}: adopting wants a route that leads to one target group or machine",
                 cure="let the listener forward to one target group, or give the live machine the "
                 "Elastic IP, first",
             )
-    return tuple({route.serving[0].group: route.serving[0] for route in found.routes}.values())
+    serving = {share.group: share for route in found.routes for share in route.serving}
+    return tuple(serving.values())
 
 
 def refuse_strangers(found: TrafficReading | None) -> None:
@@ -84,6 +88,7 @@ def claim_groups(ports: Ports, live: DeployId, release: str = "") -> None:
     Groups that a release made are its own already. Raises Refused for another's.
     """
     managed = ports.managed
+    managed.traffic.acknowledge()
     routes = managed.routes()
     groups = refuse_unclaimed(ports, live)
     tags = {

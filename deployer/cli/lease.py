@@ -43,7 +43,9 @@ def abort(asked: CliContext, service: str, *, yes: bool) -> int:
         _, lease = lease_to_abort(stage.ports, deploy)
         stage.about = str(lease.id)
         confirm(f"Stop {lease.id}, in `{lease.step}`, and remove what it made?", yes=yes)
-        return answer_swept(stage, stop(stage.ports, lease, outcome_teller(asked)))
+        return answer_swept(
+            stage, "deployer.abort/1", stop(stage.ports, lease, outcome_teller(asked))
+        )
 
 
 @click.command(
@@ -68,7 +70,7 @@ def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:
 
         name = reopen(stage.ports, deployer_is_dead=deployer_is_dead)
         value = {"service": service, "database": name}
-        stage.answer(value, lambda: f"{name} of {service} takes writes again")
+        stage.answer("deployer.thaw/1", value, lambda: f"{name} of {service} takes writes again")
 
 
 @click.command(
@@ -100,6 +102,7 @@ def pause(asked: CliContext, service: str, *, length: timedelta, reason: str) ->
         untold = f"! nobody is told why: {done.untold}\n" if done.untold else ""
         value = {"service": service, "pause": str(done.id), "until": done.until.isoformat()}
         stage.answer(
+            "deployer.pause/1",
             value | {"untold": done.untold},
             lambda: (
                 f"{service} is paused until {until}\n{untold}"
@@ -125,4 +128,4 @@ def resume(asked: CliContext, service: str) -> None:
         lease = end(stage.ports)
         stage.about = str(lease.id)
         value = {"service": service, "pause": str(lease.id)}
-        stage.answer(value, lambda: f"{service} is not paused any more")
+        stage.answer("deployer.resume/1", value, lambda: f"{service} is not paused any more")

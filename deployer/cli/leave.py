@@ -13,6 +13,7 @@ from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
     from deployer.commands.leave.command import Leaving, Parted
+    from deployer.output.command_answers import LeaveAnswer
 
 LEAVE_ENDS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
 
@@ -60,7 +61,7 @@ def leave(
         options = LeaveOptions(keep, despite)
         done = part(stage.ports, agreed, options, outcome_teller(asked))
         code = Exit.DONE if done.result.clean else Exit.DIRT
-        stage.answer(_value(done), lambda: "\n".join(_answer(done)), code)
+        stage.answer("deployer.leave/1", _value(done), lambda: "\n".join(_answer(done)), code)
         stage.about = str(done.leaving.live.id)
         return code
 
@@ -80,7 +81,7 @@ def _lines(wanted: Leaving) -> list[str]:
     return lines
 
 
-def _value(done: Parted) -> dict[str, object]:
+def _value(done: Parted) -> LeaveAnswer:
     wanted = done.leaving
     return {
         "service": wanted.service,

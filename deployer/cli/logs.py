@@ -45,7 +45,11 @@ def logs(asked: CliContext, service: str) -> None:
     answer: dict[str, Any] = {"id": str(entry.id), "outcome": entry.outcome, "why": entry.why}
     # Some line of it must be known: a corrupt stream tells nothing.
     lines = run_lines(stream) if any(archived(stream)) else entry_lines(entry)
-    asked.answer(answer | {"detail": entry.detail, "lines": lines}, lambda: "\n".join(lines))
+    asked.answer(
+        "deployer.logs/1",
+        answer | {"detail": entry.detail, "lines": lines},
+        lambda: "\n".join(lines),
+    )
 
 
 def _store(asked: CliContext, name: str) -> JournalStore:

@@ -209,6 +209,7 @@ def adopt(
         done = bring(stage.ports, agreed, AdoptOptions(host_key, **options))
         value = {"service": service, "deploy": str(done.deploy), "instance": done.instance.id}
         stage.answer(
+            "deployer.adopt/1",
             value | {"addresses": list(done.at), "already": done.already},
             lambda: (
                 f"{service} is under a ledger{' already' if done.already else ''}: {done.deploy}\n"

@@ -42,6 +42,7 @@ def move(asked: CliContext, service: str, *, from_account: str, yes: bool) -> No
         done = carry(stage.ports, agreed, from_account)
         value = {"service": service, "record": done.home.record, "ledger": str(done.new.address)}
         stage.answer(
+            "deployer.move/1",
             value | {"generation": done.ledger.gen},
             lambda: (
                 f"{service} is at {done.home.record} now, its ledger at {done.new.address.name}\n"

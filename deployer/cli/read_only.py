@@ -84,6 +84,7 @@ def status(asked: CliContext, service: str | None, *, exit_code: bool, no_checks
         for ports in wired.values()
     ]
     asked.answer(
+        "deployer.status/1",
         {"services": [status_json(status) for status in statuses]},
         lambda: "\n".join(line for status in statuses for line in status_lines(status)),
     )
@@ -108,7 +109,8 @@ def history(asked: CliContext, service: str) -> int:
     status = _look(ports)
     journal = _journal(ports)
     asked.answer(
-        status_json(status) | history_json(status, journal),
+        "deployer.history/1",
+        {**status_json(status), **history_json(status, journal)},
         lambda: "\n".join(history_lines(status, journal)),
     )
     return _unknown(status) if status.problem else Exit.DONE
@@ -143,7 +145,11 @@ def plan(asked: CliContext, service: str, *, ref: str, exit_code: bool) -> int:
     from deployer.release.preview import preview
 
     release_preview = preview(_ports(asked, service), ref)
-    asked.answer(preview_json(release_preview), lambda: "\n".join(preview_lines(release_preview)))
+    asked.answer(
+        "deployer.plan/1",
+        preview_json(release_preview),
+        lambda: "\n".join(preview_lines(release_preview)),
+    )
     if release_preview.refusal:
         return Exit.REFUSED
     return Exit.TO_DO if exit_code else Exit.DONE
@@ -168,7 +174,11 @@ def doctor(asked: CliContext, services: tuple[str, ...]) -> int:
     settings = asked.settings()
     checks = examine(settings, services)
     names = list(dict.fromkeys(services)) or list(settings.services)
-    asked.answer(check_json(checks, names), lambda: "\n".join(check_lines(checks, names)))
+    asked.answer(
+        "deployer.doctor/1",
+        check_json(checks, names),
+        lambda: "\n".join(check_lines(checks, names)),
+    )
     return exit_code(checks)
 
 
@@ -204,6 +214,7 @@ def init(asked: CliContext, service: str | None, *, record: str, account: str, r
     values = {"record": record, "account": account, "region": region}
     path: Path = begin(locate(asked.config), service, values)
     asked.answer(
+        "deployer.init/1",
         {"service": service, "path": str(path), **values, "machine": machine},
         lambda: (
             f"{path} is written: {record} in {account}/{region}"
@@ -219,6 +230,6 @@ def _prompted(question: str) -> str:
     if not sys.stdin.isatty():
         raise ConfigError(
             f"{question}: there is no terminal to ask on",
-            cure="deployer init shop --record shop.example.com, with your names",
+            cure="With your names   deployer init shop --record shop.example.com",
         )
     return str(click.prompt(question, err=True))

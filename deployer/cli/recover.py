@@ -66,7 +66,9 @@ def recover(
         agreed = confirmation(asked, recovery_lines, "Write this ledger?", yes=yes)
         word = Word(end_lease, nobody_live, replace)
         done = mend(vouched(stage.ports, despite), agreed, word)
-        stage.answer(recovery_json(done), lambda: "\n".join(recovery_lines(done)))
+        stage.answer(
+            "deployer.recover/1", recovery_json(done), lambda: "\n".join(recovery_lines(done))
+        )
 
 
 def _recover_database(asked: CliContext, service: str, name: str, *, yes: bool) -> None:
@@ -76,4 +78,4 @@ def _recover_database(asked: CliContext, service: str, name: str, *, yes: bool) 
 
         agreed = confirmation(asked, lines, "Write this memory?", yes=yes)
         done = recover_database(stage.ports, name, agreed)
-        stage.answer(as_json(done), lambda: "\n".join(lines(done)))
+        stage.answer("deployer.recover-database/1", as_json(done), lambda: "\n".join(lines(done)))

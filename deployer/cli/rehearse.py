@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,7 @@ from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
     from deployer.commands.rehearse import Rehearsal
+    from deployer.output.command_answers import RehearsalAnswer
 
 
 @click.command(
@@ -51,16 +52,18 @@ def rehearse(
     Everything but freeze and cutover; live goes on as it is. It says how long each step took and
     how long writes would be refused. A release that begins meanwhile ends the rehearsal.
     """
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="rehearse") as stage:
         from deployer.commands.rehearse import RehearsalOptions
         from deployer.commands.rehearse import rehearse as rehearsal
 
         options = RehearsalOptions(ref, schema_only, keep, frozenset(despite))
         done = rehearsal(stage.ports, options, stage.emit)
-        stage.answer(rehearsal_json(done), lambda: "\n".join(rehearsal_lines(done)))
+        stage.answer(
+            "deployer.rehearse/1", rehearsal_json(done), lambda: "\n".join(rehearsal_lines(done))
+        )
 
 
-def rehearsal_json(done: Rehearsal) -> dict[str, Any]:
+def rehearsal_json(done: Rehearsal) -> RehearsalAnswer:
     """For other tools; `freeze_seconds` is null where a release would refuse no write."""
     return {
         "service": done.service,
@@ -69,7 +72,7 @@ def rehearsal_json(done: Rehearsal) -> dict[str, Any]:
         "was": done.was,
         "steps": {step: round(seconds, 3) for step, seconds in done.seconds.items()},
         "freeze_seconds": None if done.frozen is None else round(done.frozen, 3),
-        "schema": done.schema,
+        "migrations": done.schema,
         "notes": list(done.notes),
         "kept": done.kept,
     }

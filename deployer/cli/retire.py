@@ -79,7 +79,7 @@ def retire(
         agreed = confirmation(asked, _retirement_lines, f"Close {service}?", yes=yes)
         ports = vouched(stage.ports, despite)
         result = close(ports, nobody_live, agreed, delete_after, outcome_teller(asked))
-        return answer_swept(stage, result)
+        return answer_swept(stage, "deployer.retire/1", result)
 
 
 def _let_go(asked: CliContext, deploy: DeployId, *, yes: bool) -> int:
@@ -91,6 +91,7 @@ def _let_go(asked: CliContext, deploy: DeployId, *, yes: bool) -> int:
 
         machine = let_go(stage.ports, deploy, agreed)
         stage.answer(
+            "deployer.retire-deploy/1",
             {"deploy": str(deploy), "instance": machine.id},
             lambda: (
                 f"{machine.id} is nobody's now; it runs, and costs, until you end it\n"

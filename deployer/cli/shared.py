@@ -44,6 +44,9 @@ def vouched(ports: Ports, despite: Collection[str]) -> Ports:
     return replace(ports, managed=replace(ports.managed, despite=names))
 
 
+FORETOLD = ("release", "rehearse")
+"""Commands of which an earlier one tells how long they take."""
+
 _LAST_WORDS = """\
 Left at once. What this run made may still be there, and live may refuse writes.
 To undo it now           deployer abort {service}
@@ -66,9 +69,11 @@ class Staged:
     swept: SweepResult | None = None
     said: Mapping[str, Any] = field(default_factory=dict)
 
-    def answer(self, value: Mapping[str, Any], text: Callable[[], str], code: int = 0) -> None:
+    def answer(
+        self, schema: str, value: Mapping[str, Any], text: Callable[[], str], code: int = 0
+    ) -> None:
         """Print the result: in the stream's last line with --json, else what `text` returns."""
-        self.code, self.said = code, value
+        self.code, self.said = code, {"schema": schema, **value}
         if not self.emit.as_json:
             self.emit.close()
             self.emit.say(text().rstrip("\n"))
@@ -109,6 +114,7 @@ def _recording(command: Staged, kind: str) -> Callable[[e.Result], None] | None:
     store = command.ports.journal if kind else None
     if store is None:
         return None
+    from deployer.journal.forecast import forecast
     from deployer.journal.recorder import RecordedCommand, Recorder
     from reconciler.ports.journal.writer import JournalWriter
     from reconciler.sweep.record import resources_of
@@ -118,6 +124,8 @@ def _recording(command: Staged, kind: str) -> Callable[[e.Result], None] | None:
     stage.recorder = recorder = Recorder(
         writer, RecordedCommand(kind, ports.service.name, ports.by)
     )
+    if kind in FORETOLD:
+        forecast(store, ports.service.name, stage.expect)
 
     def end(result: e.Result) -> None:
         if command.said.get("already"):
@@ -163,11 +171,11 @@ def outcome_teller(asked: CliContext) -> Callable[[Outcome], None]:
     return lambda outcome: asked.tell(one_line(outcome))
 
 
-def answer_swept(stage: Staged, result: SweepResult) -> int:
+def answer_swept(stage: Staged, schema: str, result: SweepResult) -> int:
     """Print what a clean-up has done; returns the exit code."""
     from reconciler.output.sweep import as_json, in_lines
 
     prices, stage.swept = stage.ports.prices, result
     code = Exit.DONE if result.clean else Exit.DIRT
-    stage.answer(as_json(result, prices), lambda: "\n".join(in_lines(result, prices)), code)
+    stage.answer(schema, as_json(result, prices), lambda: "\n".join(in_lines(result, prices)), code)
     return code

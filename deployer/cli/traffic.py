@@ -12,6 +12,7 @@ from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
     from deployer.commands.traffic import TrafficState
+    from deployer.output.command_answers import TrafficAnswer
 
 
 @click.command(
@@ -40,7 +41,7 @@ def traffic(asked: CliContext, service: str, *, follow: bool, yes: bool) -> None
 
         ask = confirmation(asked, _lines, "Give all requests to the live release?", yes=yes)
         found = move(stage.ports, ask) if follow else show(stage.ports)
-        stage.answer(_json(found), lambda: "\n".join(_lines(found)))
+        stage.answer("deployer.traffic/1", _json(found), lambda: "\n".join(_lines(found)))
 
 
 def _lines(found: TrafficState) -> list[str]:
@@ -53,7 +54,7 @@ def _lines(found: TrafficState) -> list[str]:
     ]
 
 
-def _json(found: TrafficState) -> dict[str, object]:
+def _json(found: TrafficState) -> TrafficAnswer:
     return {
         "service": found.service,
         "live": str(found.live) if found.live else None,

@@ -122,7 +122,7 @@ def _readable(ports: Ports, seen: ServiceState) -> Reading:
     reading = seen_through(ports, seen.reading)
     if reading.a is None:
         refuse_elsewhere(ports, seen.reading)
-        has = "has no A record" if ports.managed.traffic.in_batch else "leads to no machine"
+        has = "has no A record" if ports.managed.traffic.by_address else "leads to no machine"
         raise Refused(
             f"{ports.service.record} {has}: there is nothing to adopt",
             cure=f"A first release from a base image   deployer up {name}",
@@ -224,7 +224,7 @@ def _refuse_full_of_tags(machine: InstanceFacts, wanted: Mapping[str, str]) -> N
 
 def _address(ports: Ports, machine: InstanceFacts, at: str) -> MachineAddress:
     """Where the machine is reached: at the record's address, if it has one and SSH is direct."""
-    if ports.service.ssh.via == "direct" and ports.managed.traffic.in_batch:
+    if ports.service.ssh.via == "direct" and ports.managed.traffic.by_address:
         return MachineAddress(at, machine.id)
     return ssh_address(ports.service, machine.id, machine.private_address, machine.public_address)
 

@@ -95,7 +95,7 @@ def _refuse_served(ports: Ports, seen: ServiceState, reading: Reading, live: Liv
             f"{ports.service.record} still says {', '.join(reading.a.addresses)}: clients of "
             f"{live.id} come there",
             cure=f"remove the A record {ports.service.record} first, then again"
-            if ports.managed.traffic.in_batch
+            if ports.managed.traffic.by_address
             else "let its listeners answer something else first, then again",
         )
     machines = seen.machines(live.id)

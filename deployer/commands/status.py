@@ -26,7 +26,7 @@ from reconciler.model.journal.entry import (
     Entry,
 )
 from reconciler.model.ledger import Lease, Ledger
-from reconciler.model.resource import Resource
+from reconciler.model.resource import DATABASE, Gap, Resource
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.ports.journal.reader import Journal
 from reconciler.traffic.release_addresses import addresses_of
@@ -57,7 +57,8 @@ class DeployLine:
 class ServiceStatus:
     """The state of a service. `problem` is set where it is unknown.
 
-    `last_sweep` is the last that changed something, by the journal.
+    `last_sweep` is the last that changed something, by the journal. `unread` says why its databases
+    could not be listed: whether it takes writes is unknown then.
     """
 
     service: str
@@ -77,6 +78,7 @@ class ServiceStatus:
     at_work: AtWork | None = None
     answer: Answer = NOT_ASKED
     last_sweep: Entry | None = None
+    unread: Gap | None = None
 
     @property
     def clean(self) -> bool:
@@ -87,9 +89,11 @@ class ServiceStatus:
 
     @property
     def ill(self) -> bool:
-        """Whether the service is impaired, and no deployer at work explains it."""
-        shut = self.service_plan.shut_live is not None
-        return bool(self.answer.trouble) or (shut and not (self.at_work and self.at_work.alive))
+        """Whether the service is impaired or unknown, and no deployer at work explains it."""
+        plan, work = self.service_plan, self.at_work
+        wrong = plan.shut_live is not None or bool(plan.notes)  # clients may be somewhere else
+        explained = work is not None and work.alive
+        return bool(self.answer.trouble or self.unread) or (wrong and not explained)
 
 
 def status(ports: Ports, *, checks: bool = False) -> ServiceStatus:
@@ -114,6 +118,7 @@ def status(ports: Ports, *, checks: bool = False) -> ServiceStatus:
         traffic=tuple(map(str, root.traffic.routes)) if root.traffic else (),
         at_work=at_work(ports, seen),
         answer=_ask(ports, seen) if checks else NOT_ASKED,
+        unread=next((gap for gap in seen.inventory.gaps if gap.kind == DATABASE), None),
     )
 
 

@@ -21,6 +21,23 @@ class Mark(Enum):
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How a step goes on by its own figures: `done` at `since`, and what is left as of `at`."""
+
+    since: float
+    done: int
+    at: float = 0.0
+    left: float | None = None
+
+    def after(self, event: e.StepProgress, now: float) -> Pace:
+        """The pace at `now`, from its first figure on."""
+        more = (event.done or 0) - self.done
+        rest = (event.total or 0) - (event.done or 0)
+        left = rest * (now - self.since) / more if more > 0 and rest > 0 else None
+        return replace(self, at=now, left=left)
+
+
+@dataclass(frozen=True)
 class StepRow:
     """One step. `began` is a time on the clock of `fold`; `seconds` is its duration once ended."""
 
@@ -29,6 +46,7 @@ class StepRow:
     text: str = ""
     began: float = 0.0
     seconds: float | None = None
+    pace: Pace | None = None
 
     def took(self, now: float) -> float:
         """Its duration in seconds, so far or in all."""
@@ -52,6 +70,7 @@ class Board:
     release: str = ""
     was: str = ""
     rows: Mapping[str, StepRow] = field(default_factory=dict)
+    expected: e.Expected | None = None
     freeze: FreezeSpan | None = None
     thawed: float | None = None
     undoing: str = ""
@@ -80,6 +99,16 @@ class Board:
         """The running steps."""
         return tuple(row for row in self.rows.values() if row.mark is Mark.RUNNING)
 
+    def left(self, now: float) -> float | None:
+        """Seconds that the steps to come will take, by an earlier release; None: not known."""
+        usual = self.expected.seconds if self.expected else {}
+        ahead = sum(usual.get(row.step, 0.0) for row in self.ahead)
+        if not usual or not (self.running or self.ahead):
+            return None
+        return ahead + sum(
+            max(0.0, usual.get(row.step, 0.0) - row.took(now)) for row in self.running
+        )
+
     def with_row(self, row: StepRow) -> Board:
         """The board with one step replaced by `row`."""
         return replace(self, rows={**self.rows, row.step: row})
@@ -107,6 +136,10 @@ def _release(board: Board, event: e.ReleaseBegan, _: float) -> Board:
     )
 
 
+def _expected(board: Board, event: e.Expected, _: float) -> Board:
+    return replace(board, expected=event)
+
+
 def _began(board: Board, event: e.StepBegan, now: float) -> Board:
     return board.with_row(StepRow(event.step, Mark.RUNNING, began=now))
 
@@ -115,10 +148,14 @@ def _note(board: Board, event: e.StepNote, _: float) -> Board:
     return board.with_row(replace(board.row(event.step), text=one_line(event.text)))
 
 
-def _progress(board: Board, event: e.StepProgress, _: float) -> Board:
+def _progress(board: Board, event: e.StepProgress, now: float) -> Board:
     amount = progress(event.done, event.total, event.unit)
     text = " ".join(filter(None, (one_line(event.text), amount)))
-    return board.with_row(replace(board.row(event.step), text=text))
+    row = board.row(event.step)
+    if event.done is not None and event.total:
+        pace = row.pace.after(event, now) if row.pace else Pace(now, event.done)
+        row = replace(row, pace=pace)
+    return board.with_row(replace(row, text=text))
 
 
 def _done(board: Board, event: e.StepDone, _: float) -> Board:
@@ -172,6 +209,7 @@ def _warned(board: Board, event: e.Warned, _: float) -> Board:
 
 _FOLDS: Mapping[type, Callable[[Board, Any, float], Board]] = {
     e.ReleaseBegan: _release,
+    e.Expected: _expected,
     e.StepBegan: _began,
     e.StepNote: _note,
     e.StepProgress: _progress,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, Protocol, TextIO
@@ -67,6 +68,8 @@ class TerminalStage:
         self._display = choose(out, err, as_json=as_json)
         self._stream = err
         self._out = LineWriter(out)
+        self._lock = threading.Lock()
+        self._ended = False
         self._err = LineWriter(err)
 
     @property
@@ -87,6 +90,16 @@ class TerminalStage:
         if lines:
             self._go_on_in_lines()
 
+    def expect(self, event: e.Event) -> None:
+        """Show what another thread has found out, unless the end has been shown meanwhile."""
+        with self._lock:
+            if not self._ended:
+                self(event)
+
+    def _end(self) -> None:
+        with self._lock:
+            self._ended = True
+
     def _go_on_in_lines(self) -> None:
         """What comes after the result (a bake) is not drawn over it."""
         from deployer.output.plain_text import Plain
@@ -101,11 +114,13 @@ class TerminalStage:
 
     def end(self, code: int, answer: Mapping[str, Any]) -> None:
         """Emit the last line of a successful stream, with the command's answer."""
+        self._end()
         if self.as_json:
             self._display(e.Result(code, answer=answer))
 
     def fail(self, code: int, message: str, detail: str, cure: str) -> None:
         """Show why the command ended, the present state, and the next command."""
+        self._end()
         self.close()
         if self.as_json:
             self._display(e.Result(code, message, detail, cure))
@@ -116,4 +131,5 @@ class TerminalStage:
 
     def close(self) -> None:
         """End the display. Safe to call twice."""
+        self._end()
         self._display.close()

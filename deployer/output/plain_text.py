@@ -24,6 +24,10 @@ def line(event: e.Event, board: Board) -> list[tuple[str, str]]:
         return [("undo", _undoing(event, board))]
     if isinstance(event, e.CleanUpDone):
         return [("undo", line.strip()) for line in summary.removed(board)]
+    if isinstance(event, e.Expected):
+        return _expected(board)
+    if isinstance(event, e.ReleaseBegan):
+        return [_release(event), *_expected(board)]
     say = _SAY.get(type(event))
     return [say(event)] if say else []
 
@@ -31,6 +35,15 @@ def line(event: e.Event, board: Board) -> list[tuple[str, str]]:
 def _release(event: e.ReleaseBegan) -> tuple[str, str]:
     change = f"{event.was} → {event.release}" if event.was else event.release
     return event.service, f"{change}  {event.deploy}"
+
+
+def _expected(board: Board) -> list[tuple[str, str]]:
+    """Said once both are known: that a release has begun, and what an earlier one took."""
+    known = board.expected
+    if known is None or not board.service:
+        return []
+    total = sum(known.seconds.get(step, 0.0) for step in board.rows)
+    return [("time", f"about {humanize.span(total)} in all, as {known.release} took")]
 
 
 def _undoing(event: e.CleanUpBegan, board: Board) -> str:
@@ -56,7 +69,6 @@ def _thaw(event: e.FreezeEnded) -> tuple[str, str]:
 
 
 _SAY: Mapping[type, Callable[[Any], tuple[str, str]]] = {
-    e.ReleaseBegan: _release,
     e.StepNote: lambda event: (event.step, event.text),
     e.StepDone: _done,
     e.StepFailed: _failed,
@@ -107,7 +119,9 @@ class Plain:
             for row in self.board.running:
                 if now - self._spoke.get(row.step, row.began) >= self._heartbeat:
                     text = row.text or "still going"
-                    self._say(now, row.step, f"{text}, {row.took(now):.0f}s")
+                    left = summary.time_left(self.board, now)
+                    more = f"; {left}" if left else ""
+                    self._say(now, row.step, f"{text}, {row.took(now):.0f}s{more}")
 
     def close(self) -> None:
         """End the heartbeat. Safe to call twice."""

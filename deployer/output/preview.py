@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from deployer.output.answers import ReleasePlanAnswer
 from deployer.release.preview import Preview
 from reconciler.util import humanize
 
@@ -16,7 +15,11 @@ def preview_lines(preview: Preview) -> list[str]:
     if preview.values:
         lines.append("inferred")
     lines += [f"  {v.name:<9} {v.value or '(none)':<28} {v.origin}" for v in preview.values]
-    for title, rows in (("code", preview.code), ("costs", preview.costs)):
+    for title, rows in (
+        ("code", preview.code),
+        ("costs", preview.costs),
+        ("time", preview.times),
+    ):
         lines += [title, *(f"  {humanize.one_line(row)}" for row in rows)] if rows else []
     lines += [f"! {humanize.one_line(note)}" for note in preview.notes]
     if preview.refusal is None:
@@ -27,7 +30,7 @@ def preview_lines(preview: Preview) -> list[str]:
     return lines + preview.refusal.cure.splitlines()
 
 
-def preview_json(preview: Preview) -> dict[str, Any]:
+def preview_json(preview: Preview) -> ReleasePlanAnswer:
     """The same as an object."""
     refusal = preview.refusal
     return {
@@ -40,6 +43,8 @@ def preview_json(preview: Preview) -> dict[str, Any]:
         "notes": list(preview.notes),
         "code": list(preview.code),
         "costs": list(preview.costs),
-        "refusal": refusal
-        and {"message": refusal.message, "detail": refusal.detail, "cure": refusal.cure},
+        "times": list(preview.times),
+        "refusal": {"message": refusal.message, "detail": refusal.detail, "cure": refusal.cure}
+        if refusal
+        else None,
     }

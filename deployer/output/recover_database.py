@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from deployer.commands.recover.database import Rewriting
+from deployer.output.command_answers import RecoverDatabaseAnswer
 from reconciler.util import humanize
 
 
@@ -28,7 +27,7 @@ def lines(rewriting: Rewriting) -> list[str]:
     ]
 
 
-def as_json(rewriting: Rewriting) -> dict[str, Any]:
+def as_json(rewriting: Rewriting) -> RecoverDatabaseAnswer:
     """The same as an object."""
     return {
         "service": rewriting.service,

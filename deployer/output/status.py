@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from deployer.checks.refusals import ago
 from deployer.commands.recover.command import Recovery
 from deployer.commands.status import DeployLine, ServiceStatus
+from deployer.output.answers import ConditionAnswer, DeployAnswer, ServiceAnswer
+from deployer.output.command_answers import RecoverAnswer
 from deployer.output.verdict import release_of, verdict_lines
-from reconciler.output.ledger import iso, ledger_json, ledger_lines
+from reconciler.output.ledger import iso, lease_json, ledger_json, ledger_lines
 from reconciler.output.let_go import let_go_lines
 from reconciler.plan.standby import state_of
 from reconciler.util import humanize
@@ -80,7 +81,7 @@ def _trouble(status: ServiceStatus) -> Iterator[str]:
     yield from let_go_lines(status.service_plan.verdicts, status.prices)
 
 
-def status_json(status: ServiceStatus) -> dict[str, Any]:
+def status_json(status: ServiceStatus) -> ServiceAnswer:
     """The same as an object."""
     lease = status.lease
     return {
@@ -93,7 +94,7 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
         "traffic": list(status.traffic),
         "ttl": status.ttl,
         "generation": status.generation,
-        "lease": lease and {"id": str(lease.id), "until": iso(lease.until), "step": lease.step},
+        "lease": lease_json(lease) if lease else None,
         "deploys": [_deploy_json(deploy) for deploy in status.deploys],
         "dirt": list(status.dirt),
         "last_sweep": iso(sweep.ended or sweep.began) if (sweep := status.last_sweep) else None,
@@ -102,17 +103,18 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
     }
 
 
-def _verdict_json(status: ServiceStatus) -> dict[str, Any]:
+def _verdict_json(status: ServiceStatus) -> ConditionAnswer:
     """Whether it takes writes, what the live machines answered, and who is at work."""
     shut, work, answer = status.service_plan.shut_live, status.at_work, status.answer
     return {
         "impaired": status.ill,
-        "takes_writes": None if status.problem else shut is None,
+        "takes_writes": None if status.problem or status.unread else shut is None,
         "writes_refused_since": iso(shut.since) if shut and shut.since else None,
         "answers": False if answer.fault else True if answer.text else None,
         "answer": answer.trouble or answer.text or answer.unasked,
-        "at_work": work
-        and {
+        "at_work": None
+        if work is None
+        else {
             "id": str(work.lease.id),
             "by": work.by,
             "release": work.release,
@@ -123,7 +125,7 @@ def _verdict_json(status: ServiceStatus) -> dict[str, Any]:
     }
 
 
-def _deploy_json(deploy: DeployLine) -> dict[str, Any]:
+def _deploy_json(deploy: DeployLine) -> DeployAnswer:
     return {
         "id": str(deploy.id),
         "release": deploy.release,
@@ -157,7 +159,7 @@ def recovery_lines(recovery: Recovery) -> list[str]:
     return [recovery.service, *found, *doubts, *held, *garbage, *new]
 
 
-def recovery_json(recovery: Recovery) -> dict[str, Any]:
+def recovery_json(recovery: Recovery) -> RecoverAnswer:
     """The same as an object."""
     return {
         "service": recovery.service,

@@ -100,6 +100,20 @@ def _removed(service: str, done: e.CleanUpDone) -> list[str]:
     ]
 
 
+def time_left(board: Board, now: float) -> str:
+    """How long it will go on, and by whose figures; '' where nothing is known, or it is over."""
+    if board.undoing or board.failure or board.over:
+        return ""
+    left = board.left(now)
+    if left is not None and board.expected is not None:
+        return f"about {humanize.span(left)} left, as {board.expected.release} took"
+    for row in board.running:
+        if row.pace and row.pace.left is not None:
+            rest = max(0.0, row.pace.left - (now - row.pace.at))
+            return f"{row.step}: about {humanize.span(rest)} left at this pace"
+    return ""
+
+
 def undoing(board: Board) -> str:
     """What a clean-up does to what the release made."""
     return f"{'Keeping' if board.keeps else 'Removing'} what this release made"

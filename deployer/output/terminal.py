@@ -38,7 +38,7 @@ def picture(board: Board, now: float, width: int = WIDTH, stopping: str = "") ->
         if row.step == _freeze_shown_at(board):
             lines.append(_freeze(board, now))
     lines += [Text(f" ! {warning}", "yellow") for warning in board.warnings]
-    lines += _ahead(board, width) + _foot(board, stopping)
+    lines += _ahead(board, width) + _left(board, now) + _foot(board, stopping)
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return Text("\n", end="").join(lines)
@@ -93,6 +93,11 @@ def _ahead(board: Board, width: int) -> list[Text]:
         else:
             lines.append(f" {item}")
     return [Text(line, "dim") for line in lines]
+
+
+def _left(board: Board, now: float) -> list[Text]:
+    said = summary.time_left(board, now)
+    return [Text(f" {said}", "dim")] if said else []
 
 
 def _foot(board: Board, stopping: str) -> list[Text]:

@@ -37,6 +37,10 @@ def _verdict(status: ServiceStatus) -> tuple[str, str]:
         moved = f"! clients of {status.service} may not reach {release}: {plan.notes[0]}"
         return moved, record_drift.cure(plan.root)
     writes = " and takes writes" if live.database else ""
+    if status.unread:
+        unknown = f"whether it takes writes is unknown: {status.unread.reason}"
+        cure = f"To look for the cause   deployer doctor {status.service}"
+        return f"! {status.service} serves {release}, but {unknown}", cure
     return f"{status.service} serves {release}{writes}; {_witnesses(status)}", ""
 
 
@@ -47,10 +51,18 @@ def _silent(status: ServiceStatus, release: str) -> tuple[str, str]:
         said = f"! {service} CANNOT BE REACHED from here on {release}: {answer.unreached}"
         here = f"If no route leads there from here   deployer status {service} --no-checks"
     else:
-        said, here = f"! {service} DOES NOT ANSWER on {release}: {answer.fault}", ""
+        said, here = f"! {service} DOES NOT ANSWER on {release}: {answer.fault}", _start(status)
     back = any(deploy.state == "previous" for deploy in status.deploys)
     cure = f"To go back        deployer rollback {service}" if back else ""
     return said, "\n".join(line for line in (here, cure) if line)
+
+
+def _start(status: ServiceStatus) -> str:
+    """How to start live's machines, where people have stopped them."""
+    live = next(deploy for deploy in status.deploys if deploy.state == "live")
+    stopped = [machine.id for machine in live.machines if machine.state == "stopped"]
+    ids = " ".join(stopped)
+    return f"To start it       aws ec2 start-instances --instance-ids {ids}" if stopped else ""
 
 
 def _witnesses(status: ServiceStatus) -> str:

@@ -10,6 +10,7 @@ from deployer import events as e
 from deployer.compute import ImageOrder, InstanceFacts, LaunchOrder
 from deployer.ports import Ports
 from deployer.provisioning.code_archive import CodeArchive
+from deployer.provisioning.files.carry import Carried, LiveListing
 from deployer.release.clock import elapsed
 from deployer.release.lease_holder import LeaseHolder
 from reconciler.cost.estimate import hourly
@@ -82,7 +83,7 @@ class ReleaseInputs:
     def gate(self) -> ActivationGate:
         """The units that a clone must not start by itself."""
         app = self.ports.service.app
-        return ActivationGate(app.units, app.jobs)
+        return ActivationGate(app.units, app.jobs, app.jobs_on == "first")
 
     @property
     def env_file(self) -> str:
@@ -157,15 +158,25 @@ class ReleaseDatabase:
     schema: str = ""
 
 
+@dataclass
+class ReleaseFiles:
+    """The files that are carried: sessions on live's machines, live's last listings by folder."""
+
+    sessions: list[Shell] = field(default_factory=list)
+    listed: dict[str, LiveListing] = field(default_factory=dict)
+    carried: Carried = field(default_factory=Carried)
+
+
 @dataclass(frozen=True)
 class ReleaseContext(ReleaseInputs):
-    """One release past its guard. Steps change what it has created, and its database."""
+    """One release past its guard. Steps change what it has created, its database and files."""
 
     code: CodeArchive
     start: StartingPoint
     held: LeaseHolder
     created: Created = field(default_factory=Created)
     database: ReleaseDatabase = field(default_factory=ReleaseDatabase)
+    files: ReleaseFiles = field(default_factory=ReleaseFiles)
     unfinished: list[str] = field(default_factory=list)
 
     @property
@@ -186,7 +197,7 @@ class ReleaseContext(ReleaseInputs):
     @property
     def via(self) -> Via:
         """Which address of each machine that is. A private one stays as long as the machine."""
-        named = self.created.public and self.ports.managed.traffic.in_batch
+        named = self.created.public and self.ports.managed.traffic.by_address
         return Via.PUBLIC if named else Via.PRIVATE
 
     def tell_created(self, kind: str, id_: str, type_: str = "") -> None:

@@ -21,6 +21,7 @@ from deployer.release.inferred_settings import (
     shape,
     volume_notes,
 )
+from deployer.release.live.carried_files import refuse_files
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.steps.guard import dirt, look, refuse
 from deployer.release.steps.image import live_machine
@@ -28,7 +29,9 @@ from reconciler.config.loader import refuse_unbuilt
 from reconciler.config.service import Database, Service
 from reconciler.errors import ConfigError, Refused, ToolError
 from reconciler.model.ledger import Ledger
+from reconciler.ports.journal.reader import last_figures
 from reconciler.util.duration import format_duration
+from reconciler.util.humanize import span
 
 Steps = tuple[tuple[str, str], ...]
 
@@ -37,7 +40,8 @@ Steps = tuple[tuple[str, str], ...]
 class Preview:
     """What a release would do. `refusal` is set where it would be refused.
 
-    `code` says what the ref would ship, and how it differs from live; `costs` what that costs.
+    `code` says what the ref would ship, and how it differs from live; `costs` what that costs;
+    `times` how long the last one took.
     """
 
     service: str
@@ -50,6 +54,7 @@ class Preview:
     notes: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     costs: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
     ref: str = "HEAD"
 
 
@@ -70,6 +75,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         refuse_elastic_ip(ports, service_plan)
         notes = (*ports.managed.traffic.check(), *elsewhere_notes(ports, reading))
         notes += check_live(ports, service_plan)
+        refuse_files(ports, service_plan)
         notes += refuse_access(ports, service_plan, reading.ledger)
         notes += volume_notes(service, live_machine(ports, reading.ledger), ports.prices)
     except (Refused, ConfigError) as error:
@@ -87,6 +93,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         notes=notes,
         code=code,
         costs=_costs(ports, wanted),
+        times=_times(ports),
         ref=ref,
     )
 
@@ -96,6 +103,18 @@ def _code(service: Service, was: str, ref: str) -> tuple[str, ...]:
     shipped = examine_code(service.code.source, ref)
     changes = since_live(service.code.source, was, ref)
     return (f"{shipped.text}{f': {changes}' if changes else ''}", *shipped.notes())
+
+
+def _times(ports: Ports) -> tuple[str, ...]:
+    """How long a release takes and refuses writes, by the newest in the journal."""
+    name = ports.service.name
+    known = last_figures(ports.journal, name) if ports.journal is not None else None
+    if known is None:
+        where = "" if ports.journal is not None else ", for a journal keeps it (docs/journal.md)"
+        return (f"not known{where}; to measure it   deployer rehearse {name}",)
+    rehearsed = "the rehearsal of " if known.rehearsed else ""
+    freeze = f", {span(known.frozen)} of it without writes" if known.frozen is not None else ""
+    return (f"about {span(known.total)}{freeze}, as {rehearsed}{known.release} took",)
 
 
 def _costs(ports: Ports, wanted: Shape | None) -> tuple[str, ...]:
@@ -128,6 +147,8 @@ def steps(service: Service, wanted: Shape | None, of_traffic: Steps = ()) -> lis
     if service.code.install:
         lines.append(("install", "; ".join(service.code.install)))
     if database is not None:
+        if service.carry:
+            lines.append(("files", _files(service)))
         lines.append(("database", _database(database)))
         if database.migrate:
             own = " (on live's database: what a failure leaves changed stays)"
@@ -140,6 +161,11 @@ def steps(service: Service, wanted: Shape | None, of_traffic: Steps = ()) -> lis
     jobs = f"jobs {', '.join(app.jobs)} here, not there; " if app.jobs else ""
     lines.append(("follow-up", f"{jobs}keep {service.keep} for rollback"))
     return lines
+
+
+def _files(service: Service) -> str:
+    folders = ", ".join(service.carry)
+    return f"{folders} from live: a first pass now, a last one while writes are refused"
 
 
 def _database(database: Database) -> str:

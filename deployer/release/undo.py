@@ -164,9 +164,9 @@ def _definite(error: CloudError) -> bool:
 
 def close_sessions(run: ReleaseContext) -> None:
     """Close the SSH sessions: commands still running on the new machines end with them."""
-    for machine in run.created.machines:
+    for shell in (*(machine.shell for machine in run.created.machines), *run.files.sessions):
         with suppress(ToolError):
-            machine.shell.close()
+            shell.close()
 
 
 def _sweep_own(run: ReleaseContext, trouble: tuple[str, ...]) -> Undone:

@@ -131,8 +131,11 @@ def warnings(inputs: ReleaseInputs, code: CodeArchive, was: str) -> Iterator[str
     if was == code.release:
         yield f"{code.release} is live already: this releases it again, on new machines"
     count, jobs = service.instance.count, service.app.jobs
-    if count > 1 and jobs:
-        yield f"the jobs {', '.join(jobs)} will run on each of the {count} machines"
+    if count > 1 and jobs and service.app.jobs_on == "each":
+        yield (
+            f"the jobs {', '.join(jobs)} will run on each of the {count} machines (for one machine "
+            'alone: jobs_on = "first" below [app])'
+        )
 
 
 def take(run: ReleaseContext) -> str:

@@ -37,7 +37,7 @@ def _directory(command: _F) -> _F:
 @sandbox.command()
 @_directory
 @click.option("--port", default=0, help="The AWS API's port; 0 takes any free one.")
-@click.option("--empty", is_flag=True, help="A bare account, without the demo service.")
+@click.option("--empty", is_flag=True, help="A bare account with a database server.")
 @click.option("--two-services", is_flag=True, help="A second service, blog, on the same database.")
 @click.option(
     "--shape",
@@ -62,6 +62,10 @@ def up(directory: Path | None, **wanted: Any) -> None:
     fresh = one.up(options)
     click.echo(f"sandbox {'is up' if fresh else 'was up already'}: {one.endpoint}", err=True)
     click.echo('To use it    eval "$(deployer sandbox env)"', err=True)
+    if options.empty:
+        from deployer.sandbox.company.bare_account import ADMIN_URL
+
+        click.echo(f'A database   admin = "ssm:{ADMIN_URL}" below [database]', err=True)
 
 
 def _prepare_containers() -> None:
@@ -81,7 +85,7 @@ def status(asked: CliContext, directory: Path | None) -> None:
     from deployer.sandbox.status_text import as_text
 
     report = Sandbox.at(directory).status()
-    asked.answer(report, lambda: as_text(report))
+    asked.answer("deployer.sandbox-status/1", report, lambda: as_text(report))
 
 
 @sandbox.command("env")
@@ -91,7 +95,7 @@ def status(asked: CliContext, directory: Path | None) -> None:
 def environment(asked: CliContext, directory: Path | None) -> None:
     """Print shell exports for `aws`, boto3 and our own commands."""
     variables = Sandbox.at(directory).environment()
-    asked.answer(variables, lambda: env.exports(variables))
+    asked.answer("", variables, lambda: env.exports(variables))
 
 
 @sandbox.command()

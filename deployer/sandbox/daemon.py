@@ -23,6 +23,7 @@ import psutil
 from deployer.sandbox.aws import AwsOptions, AwsServer
 from deployer.sandbox.balancer.service import Balancers
 from deployer.sandbox.company import configuration
+from deployer.sandbox.company.bare_account import BareAccount
 from deployer.sandbox.company.cloud import AwsClients
 from deployer.sandbox.company.seed import Company
 from deployer.sandbox.control.options import HIDDEN, Options
@@ -59,7 +60,7 @@ class Daemon:
         self._places = places
         self._options = options
         self._turn = threading.Lock()
-        self._company: Company | None = None
+        self._company: Company | BareAccount | None = None
         self.state = SandboxState(
             pid=os.getpid(),
             born=psutil.Process().create_time(),
@@ -84,10 +85,9 @@ class Daemon:
         self._tell(network=claimed.number, control_url=claimed.control_url)
         if isinstance(self._machines, ContainerMachines):
             self._machines.serve(claimed.database_host, postgres_server.PORT)
-        server = None if self._options.empty else self._begin_postgres(claimed, ends)
+        server = self._begin_postgres(claimed, ends)
         self._start_api(claimed, ends)
-        if server is not None:
-            self._found_company(server)
+        self._found_company(server)
         if self._options.shape in HIDDEN:
             self._start_tunnel(claimed, ends)
         self._open_door(claimed, ends)
@@ -168,13 +168,19 @@ class Daemon:
 
     def _found_company(self, server: Postgres) -> None:
         server.start()
-        databases = Databases(server, self._options.services)
+        databases = Databases(server, () if self._options.empty else self._options.services)
         cloud = self._watch.cloud
-        shape, seconds = self._options.shape, _HEALTHY_SECONDS[self._options.machines]
-        self._company = Company(self._places, databases, BASE_IMAGE, cloud, shape, seconds)
-        self._company.prepare()
+        company = self._bare_or_whole(databases, cloud)
+        company.prepare()
+        self._company = company
         self._watch = StatusReader(cloud, databases)
-        self._tell(zone_id=self._company.seed())
+        self._tell(zone_id=company.seed())
+
+    def _bare_or_whole(self, databases: Databases, cloud: AwsClients) -> Company | BareAccount:
+        if self._options.empty:
+            return BareAccount(self._places, databases, cloud)
+        shape, seconds = self._options.shape, _HEALTHY_SECONDS[self._options.machines]
+        return Company(self._places, databases, BASE_IMAGE, cloud, shape, seconds)
 
     def _start_tunnel(self, claimed: Network, ends: ExitStack) -> None:
         tunnel = Tunnel(claimed.tunnel_host, self._watch.cloud.running_address)

@@ -41,6 +41,7 @@ class ElasticIpTraffic(Unprepared):
     address: str
     backoff: Backoff = field(default=AWS_BACKOFF)
     in_batch: bool = False
+    by_address: bool = False
     steps: tuple[tuple[str, str], ...] = (
         ("health", "the new machine runs"),
         ("commit", "the ledger; then one call moves the Elastic IP to the new machine"),
@@ -157,7 +158,7 @@ class ElasticIpTraffic(Unprepared):
         if held != (first["NetworkInterfaceId"], first["PrivateIpAddress"]):
             return _odd(route, f"is associated with a secondary address of {id_}")
         association = str(described.get("AssociationId") or "")
-        share = Share(id_, 1, _proved(machine), (id_,), association=association)
+        share = Share(id_, 1, proved(machine), (id_,), association=association)
         return TrafficRoute(self.allocation, (share,), address=self.address)
 
     def _machine(self, id_: str) -> Raw:
@@ -167,7 +168,7 @@ class ElasticIpTraffic(Unprepared):
         return found[0]
 
     def _machines(self, ids: Sequence[str]) -> list[Raw]:
-        return list(_instances(Reads(self.aws), ids))
+        return list(instances(Reads(self.aws), ids))
 
 
 def elastic_ip(aws: Aws, service: str, allocation: str) -> ElasticIpTraffic:
@@ -198,7 +199,8 @@ def _addresses(aws: Aws, name: str, values: Sequence[str]) -> list[Raw]:
     return [one for page in pages for one in page["Addresses"]]
 
 
-def _instances(reads: Reads, ids: Sequence[str]) -> Iterator[Raw]:
+def instances(reads: Reads, ids: Sequence[str]) -> Iterator[Raw]:
+    """The machines of these ids that AWS knows."""
     for page in reads.by_filter("describe_instances", "instance-id", ids):
         for reservation in page["Reservations"]:
             yield from reservation["Instances"]
@@ -209,7 +211,7 @@ def _primary(machine: Raw) -> Raw:
     return next(one for one in found if one["Attachment"]["DeviceIndex"] == 0)
 
 
-def _proved(machine: Raw) -> Mapping[str, str]:
+def proved(machine: Raw) -> Mapping[str, str]:
     """The tags of a machine that was born with them, or adopted; those of a copy prove nothing."""
     tags = tags_of(machine)
     deploy = DeployId.maybe(tags.get(t.ID))

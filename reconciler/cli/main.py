@@ -113,7 +113,11 @@ def plan(
     answer = plan_json(plan, cap, prices)
     if output is not None:
         approved_plan.write(output, plan, answer, unfinished_only=unfinished_only)
-    asked.answer(answer, lambda: "\n".join(plan_lines(plan, cap, prices, verbose=asked.verbose)))
+    asked.answer(
+        "reconciler.plan/1",
+        answer,
+        lambda: "\n".join(plan_lines(plan, cap, prices, verbose=asked.verbose)),
+    )
     if plan.unknown or plan.inventory.gaps or plan.contradictions:
         return Exit.DIRT
     return Exit.TO_DO if exit_code and not plan.empty else Exit.DONE
@@ -129,11 +133,9 @@ def explain(asked: CliContext, id_: str) -> int:
     ID is that of an instance, image, …, the name of a database, or a deploy-id.
     """
     from reconciler.cost import price_cache
-    from reconciler.errors import ConfigError
-    from reconciler.output.explain import explain_json, explain_lines, find
+    from reconciler.output.explain import explain_json, explain_lines, find, nothing_found
     from reconciler.sweep.runner import make_plan
     from reconciler.sweep.snapshot import ended_resource
-    from reconciler.util import humanize
 
     _, fleet = _fleet(asked)
     plan = make_plan(fleet)
@@ -141,16 +143,13 @@ def explain(asked: CliContext, id_: str) -> int:
     ended = None if found else ended_resource(fleet, id_)
     if ended is not None:
         said = f"{id_} of {ended.deploy} is {ended.state}: it is gone, and costs nothing"
-        asked.answer({"things": [], "ended": ended.state}, lambda: said)
+        asked.answer("reconciler.explain/1", {"things": [], "ended": ended.state}, lambda: said)
         return Exit.DONE
     if not found:
-        raise ConfigError(
-            f"nothing with the id {id_} carries our tags in the configured places",
-            detail=f"looked through {humanize.count(len(plan.inventory.resources), 'resource')}",
-            cure="To see what there is   reconciler report",
-        )
+        raise nothing_found(plan, id_)
     prices = price_cache.load()
     asked.answer(
+        "reconciler.explain/1",
         {"things": [explain_json(plan, verdict, prices) for verdict in found]},
         lambda: "\n".join(
             line for verdict in found for line in explain_lines(plan, verdict, prices)
@@ -201,7 +200,9 @@ def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
         "html": _html,
     }
     asked.as_json = asked.as_json or form == "json"
-    asked.answer(render.as_json(cost_report), lambda: texts[form](cost_report))
+    asked.answer(
+        "reconciler.report/1", render.as_json(cost_report), lambda: texts[form](cost_report)
+    )
     return Exit.DIRT if cost_report.unknown or cost_report.gaps else Exit.DONE
 
 
@@ -228,7 +229,11 @@ def hold(asked: CliContext, id_: str, reason: str) -> None:
         raise ConfigError("a reason is wanted: whoever finds the hold in a year will want it too")
     set_hold(*_fleet(asked), id_, reason)
     value = {"id": id_, "hold": reason}
-    asked.answer(value, lambda: f"{id_} is held\nTo take the hold off   reconciler unhold {id_}")
+    asked.answer(
+        "reconciler.hold/1",
+        value,
+        lambda: f"{id_} is held\nTo take the hold off   reconciler unhold {id_}",
+    )
 
 
 @cli.command(epilog=epilog("reconciler unhold i-0d41aa07", CODES))
@@ -240,7 +245,9 @@ def unhold(asked: CliContext, id_: str) -> None:
     from reconciler.cli.hold import set_hold
 
     set_hold(*_fleet(asked), id_, None)
-    asked.answer({"id": id_, "hold": ""}, lambda: f"{id_} is not held any more")
+    asked.answer(
+        "reconciler.hold/1", {"id": id_, "hold": ""}, lambda: f"{id_} is not held any more"
+    )
 
 
 @cli.command(hidden=True, epilog=epilog("reconciler release i-0d41aa07", CODES))

@@ -59,7 +59,7 @@ def policy(asked: CliContext, whose: str, account: str, zones: tuple[str, ...]) 
 
     settings = asked.settings()
     document = POLICIES[whose](scope(settings, account, _locate(settings, zones)))
-    asked.answer(document, lambda: json.dumps(document, indent=2))
+    asked.answer("", document, lambda: json.dumps(document, indent=2))
 
 
 def _locate(settings: Settings, zones: tuple[str, ...]) -> Locate:

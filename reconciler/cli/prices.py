@@ -40,7 +40,7 @@ def prices(asked: CliContext, refresh: bool) -> None:
         "regions": {name: len(names) for name, names in known.by_region.items()},
         "file": str(price_cache.path()),
     }
-    asked.answer(facts, lambda: "\n".join(_lines(known)))
+    asked.answer("reconciler.prices/1", facts, lambda: "\n".join(_lines(known)))
 
 
 def _fetched(asked: CliContext) -> Prices:

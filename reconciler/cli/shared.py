@@ -68,9 +68,13 @@ class CliContext:
         self._err = self._err or LineWriter(sys.stderr)
         self._err.line(text)
 
-    def answer(self, value: Mapping[str, Any], text: Callable[[], str]) -> None:
-        """Write the result: `value` with --json, else the result of `text`."""
-        self.say(json.dumps(value, ensure_ascii=False) if self.as_json else text().rstrip("\n"))
+    def answer(self, schema: str, value: Mapping[str, Any], text: Callable[[], str]) -> None:
+        """Write the result: with --json `value` under the name of its schema, else `text`."""
+        if not self.as_json:
+            self.say(text().rstrip("\n"))
+            return
+        head = {"schema": schema} if schema else {}
+        self.say(json.dumps({**head, **value}, ensure_ascii=False))
 
 
 pass_asked = click.make_pass_decorator(CliContext, ensure=True)
@@ -248,7 +252,7 @@ def in_words(message: str, detail: str, cure: str) -> list[str]:
 def _json_result(asked: CliContext, code: int, message: str, detail: str, cure: str) -> None:
     from reconciler.output.json_stream import result_line
 
-    asked.say(result_line(code, message, detail, cure))
+    asked.say(result_line(code, message, detail, cure, alone=True))
 
 
 def _trace(error: BaseException) -> str:

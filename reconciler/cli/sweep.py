@@ -207,8 +207,11 @@ def _said(asked: CliContext, result: SweepResult, prices: Prices) -> int:
     from reconciler.output.sweep import as_json, in_lines
 
     code = Exit.DONE if result.clean and not result.left.contradictions else Exit.DIRT
-    done = json_stream.result_line(code, answer=as_json(result, prices)) if asked.as_json else None
-    asked.say(done or "\n".join(in_lines(result, prices, verbose=asked.verbose)))
+    if asked.as_json:
+        answer = {"schema": "reconciler.sweep/1", **as_json(result, prices)}
+        asked.say(json_stream.result_line(code, answer=answer))
+        return code
+    asked.say("\n".join(in_lines(result, prices, verbose=asked.verbose)))
     return code
 
 

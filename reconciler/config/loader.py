@@ -183,11 +183,9 @@ def refuse_unbuilt(service: Service) -> None:
     Raises ConfigError that names every such key.
     """
     database = service.database
-    asked = {
-        'files = "carry"': service.files == "carry",
-    }
+    asked = {}
     if database is not None:
-        asked |= {
+        asked = {
             'database.engine = "rds"': database.engine == "rds",
             'database.writes = "follow"': database.writes == "follow",
         }

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from reconciler.config.carry import check_carry
 from reconciler.config.instance_tags import own_tags
 from reconciler.config.limits import LeaseLengths, Limits
 from reconciler.config.ssh import Ssh
@@ -50,10 +51,14 @@ class Code(Section):
 
 
 class App(Section):
-    """The units of the service and where it reads its environment."""
+    """The units of the service and where it reads its environment.
+
+    `jobs_on`: whether the jobs run on each machine of the live release, or on its first alone.
+    """
 
     units: Annotated[tuple[Unit, ...], Field(min_length=1)]
     jobs: tuple[Unit, ...] = ()
+    jobs_on: Literal["each", "first"] = "each"
     env_file: RemotePath | None = None
 
 
@@ -229,8 +234,9 @@ class Service(Section):
                 f"{self.name!r} is no name for a service: lower case, digits and single hyphens, "
                 "at most 28, beginning with a letter (the file's name is the service's)"
             )
-        if (self.files == "carry") != bool(self.carry):
-            raise ValueError('carry: the paths to carry go with files = "carry", and only with it')
+        copied = (self.database.copy_, self.database.writes) if self.database else ()
+        freezes, fixed = copied == ("always", "freeze"), (self.code.path, self.app.env_file)
+        check_carry(self.files, self.carry, freezes=freezes, fixed=fixed)
         if self.database is not None and self.app.env_file is None:
             raise ValueError("app.env_file: is wanted: the new database's URL is written there")
         if len({self.record, *self.also}) <= len(self.also):
@@ -256,12 +262,11 @@ class Service(Section):
         return self
 
     def _rules_of_a_bucket(self) -> None:
-        """Nothing leads from the record to what switches: its DNS may be anywhere."""
+        """Of other traffic than an A record nothing in DNS is looked at."""
         if self.traffic.kind == "record":
-            raise ValueError(
-                "ledger: a ledger in S3 and an A record in Route 53 are not changed in one step; "
-                'leave `ledger` out, or use traffic.kind = "target-group" or "elastic-ip"'
-            )
+            if self.also:
+                raise ValueError("also: names change with the ledger, which is in no zone here")
+            return
         key = "listener" if self.traffic.kind == "target-group" else "allocation"
         if not getattr(self.traffic, key):
             raise ValueError(f"traffic.{key}: is wanted with `ledger`, which looks at no record")

@@ -28,6 +28,7 @@ class CopySurvey:
 
     major        the server's major version
     size_bytes   what the copy will need beside the source
+    free_bytes   what is free on the server's disk; None where the admin may not ask
     may_create   whether the admin may create databases
     sessions     how many more the admin may open; None: no limit is known
     unreadable   tables and sequences that the admin may not read, or whose schema it may not use
@@ -38,6 +39,7 @@ class CopySurvey:
 
     major: int = 0
     size_bytes: int = 0
+    free_bytes: int | None = None
     may_create: bool = True
     sessions: int | None = None
     unreadable: frozenset[str] = frozenset()
@@ -58,6 +60,8 @@ def refuse_uncopyable(database: str, survey: CopySurvey) -> None:
         raise _may_not_create(database)
     if survey.sessions is not None and survey.sessions < SESSIONS:
         raise _no_sessions(database, survey.sessions)
+    if survey.free_bytes is not None and survey.free_bytes < survey.size_bytes:
+        raise _no_room(database, survey.size_bytes, survey.free_bytes)
     if survey.hidden:
         raise _hidden(database, survey.hidden)
     if survey.unreadable:
@@ -70,17 +74,23 @@ def copy_notes(database: str, survey: CopySurvey) -> tuple[str, ...]:
     """What is not known beforehand: people have to."""
     notes = []
     if survey.size_bytes >= WORTH_A_NOTE:
-        need = size(survey.size_bytes)
-        notes.append(
-            f"the copy of {database} needs about {need} on the database server, which does not "
-            "say how much is free there"
-        )
+        notes.append(f"the copy of {database} needs about {_room_words(survey)}")
     if not survey.can_be_tried:
         notes.append(
             f"indexes and constraints of {database} are not tried before the freeze: in one "
             f"transaction they take {survey.locks} of the server's {survey.room} locks"
         )
     return tuple(notes)
+
+
+def _room_words(survey: CopySurvey) -> str:
+    need, free = size(survey.size_bytes), survey.free_bytes
+    if free is None:
+        return (
+            f"{need} on the database server; how much is free there is not known: only a superuser "
+            "may ask that (on RDS, the metric FreeStorageSpace says it)"
+        )
+    return f"{need} of the {size(free)} that are free on the database server"
 
 
 def schema_changed(database: str) -> Refused:
@@ -171,6 +181,17 @@ def _no_sessions(database: str, left: int) -> Refused:
         cure="Raise max_connections, or the CONNECTION LIMIT of the database or of the admin's "
         "role, or end idle sessions:\n"
         "SELECT usename, state, count(*) FROM pg_stat_activity GROUP BY 1, 2 ORDER BY 3 DESC",
+    )
+
+
+def _no_room(database: str, need: int, free: int) -> Refused:
+    return Refused(
+        f"the copy of {database} needs about {size(need)} on the database server, where "
+        f"{size(free)} are free",
+        cure="Enlarge the server's disk, or see which databases are there that nobody needs:\n"
+        "reconciler report\n"
+        "SELECT datname, pg_size_pretty(pg_database_size(oid)) FROM pg_database ORDER BY "
+        "pg_database_size(oid) DESC",
     )
 
 

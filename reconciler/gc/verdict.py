@@ -99,7 +99,9 @@ class Root:
     `names` all other names, if they were requested (`reconciler.gc.name_witnesses`). `now` is the
     ledger's Date. `fence` is the highest generation that a resource of the service has obeyed.
     `heap_age` is the time from the listing of the inventory to `now`. `units` is the digest of the
-    configured set of units ('' if none is configured). `bases` are the images that any configured
+    configured set of units ('' if none is configured); `units_beside` that of a live machine beside
+    the one that alone runs the jobs ('' where each does).
+    `bases` are the images that any configured
     service names. `traffic` is what stands in the listeners; None if the record alone says who
     serves.
     """
@@ -117,6 +119,7 @@ class Root:
     min_age: timedelta = timedelta(0)
     heap_age: timedelta = timedelta(0)
     units: str = ""
+    units_beside: str = ""
     bases: Bases = NO_BASES
     traffic: TrafficReading | None = None
 

@@ -49,11 +49,13 @@ _KINDS = (".service", ".timer", ".socket", ".path", ".target", ".mount")
 class ActivationGate:
     """The systemd units of a service: `app` runs the product, `jobs` run on the live deploy only.
 
-    Names as in the configuration; `.service` may be left out.
+    Names as in the configuration; `.service` may be left out. `first_only`: the jobs run on one
+    machine of the live deploy, the first by id.
     """
 
     app: tuple[str, ...]
     jobs: tuple[str, ...] = ()
+    first_only: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "app", tuple(unit_name(unit) for unit in self.app))

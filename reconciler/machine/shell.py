@@ -47,6 +47,21 @@ class CommandResult:
 OnBytes = Callable[[int, int], None]
 """Progress of a copy: bytes done, bytes in all."""
 
+OnOutput = Callable[[bytes], None]
+"""Takes what a command prints, on either stream, as it comes."""
+
+
+@dataclass(frozen=True)
+class Pipes:
+    """What a command reads and writes while it runs, in pieces.
+
+    `read` returns the next bytes of stdin, b"" where there are none yet, None at the end; `write`
+    takes bytes of stdout, and holds the command up while it does not return.
+    """
+
+    read: Callable[[], bytes | None]
+    write: Callable[[bytes], None]
+
 
 class Shell(Protocol):
     """An open session on one machine."""
@@ -56,14 +71,16 @@ class Shell(Protocol):
         """The address the session goes to, for messages."""
         ...
 
-    def run(
-        self, command: Command, on_output: Callable[[bytes], None] | None = None
-    ) -> CommandResult:
+    def run(self, command: Command, on_output: OnOutput | None = None) -> CommandResult:
         """Run to the end.
 
         Raises CommandFailed (status other than 0, last 40 lines as detail), CommandTimedOut,
         ConnectionLost.
         """
+        ...
+
+    def stream(self, command: Command, pipes: Pipes) -> None:
+        """Run to the end like `run`, with stdin and stdout connected to `pipes`."""
         ...
 
     def put(

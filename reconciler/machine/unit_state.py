@@ -34,12 +34,17 @@ _ASKED = ("Id", "LoadState", "Type", "RemainAfterExit", "FragmentPath")
 _DIGITS = 16
 
 
-def digest(gate: ActivationGate | None) -> str:
-    """Identifies the set of units: what a machine has obeyed applies to this set only."""
+def digest(gate: ActivationGate | None, *, beside: bool = False) -> str:
+    """Identifies the set of units: what a machine has obeyed applies to this set only.
+
+    `beside`: for a machine of the live deploy beside the one that alone runs the jobs.
+    """
     if gate is None:
         return ""
     lines = [f"app {unit}" for unit in sorted(gate.app)]
     lines += [f"job {unit}" for unit in sorted(gate.jobs)]
+    # Another value for either: when the first machine is gone, the next has to be told.
+    lines += ["jobs beside the first" if beside else "jobs on the first"] * gate.first_only
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:_DIGITS]
 
 
@@ -104,6 +109,10 @@ for link in /etc/systemd/system/*.wants/* /etc/systemd/system/*.requires/*; do
 done
 for file in /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* /var/spool/cron/*; do
   if [ -f "$file" ] && grep -q '^[[:space:]]*@reboot' "$file"; then echo "acting=cron $file"; fi
+  if [ -f "$file" ] && ! packaged "$file" &&
+    grep -Eq '^[[:space:]]*([0-9*]|@[adhmwy])' "$file"; then
+    echo "acting=crontab $file"
+  fi
 done
 for file in /etc/rc.local /etc/rc.d/rc.local; do
   if [ -f "$file" ] && [ ! -L "$file" ] && [ -x "$file" ]; then echo "acting=script $file"; fi
@@ -195,8 +204,11 @@ def _warning(kind: str, name: str, gate: ActivationGate) -> str:
             if names & set(gate.all)
             else f"{name} acts on every clone: add it to app.jobs or app.units"
         )
+    crons = [unit for unit in gate.jobs if unit in ("cron.service", "crond.service")]
+    if kind == "crontab":
+        said = f"the lines of {name} act wherever cron runs: add cron to app.jobs"
+        return "" if crons else said
     if kind == "cron":
-        crons = [unit for unit in gate.jobs if unit in ("cron.service", "crond.service")]
         if crons:
             return f"the @reboot lines of {name} run when {crons[0]} first starts on a new live"
         return f"the @reboot lines of {name} act on every clone: add cron to app.jobs"

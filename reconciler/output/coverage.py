@@ -6,7 +6,6 @@ Pure. One line if everything was read; the whole table if something was not, or 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from reconciler.cost.foreign import ForeignResources
 from reconciler.model.coverage import (
@@ -19,6 +18,7 @@ from reconciler.model.coverage import (
     merged,
 )
 from reconciler.model.resource import DATABASE
+from reconciler.output.answers import ReadAnswer, ScopeAnswer
 from reconciler.util import humanize
 
 _HEADS = ("account", "region", "kind", "status", "pages", "calls", "note")
@@ -91,7 +91,7 @@ def stranger_line(group: ForeignResources) -> str:
     return f"not ours    {who}: {humanize.counts(group.kinds)} in {where}, {price}: {why}; kept"
 
 
-def scope_json(reads: Iterable[Read], groups: Iterable[ForeignResources]) -> dict[str, Any]:
+def scope_json(reads: Iterable[Read], groups: Iterable[ForeignResources]) -> ScopeAnswer:
     """The table and the foreign resources for programs."""
     return {
         "not_ours": [
@@ -106,5 +106,17 @@ def scope_json(reads: Iterable[Read], groups: Iterable[ForeignResources]) -> dic
             }
             for group in groups
         ],
-        "completeness": [dict(zip(_HEADS, _facts(read), strict=True)) for read in merged(reads)],
+        "completeness": [_read_json(read) for read in merged(reads)],
+    }
+
+
+def _read_json(read: Read) -> ReadAnswer:
+    return {
+        "account": read.place.account,
+        "region": read.place.region,
+        "kind": read.kind,
+        "status": read.status.value,
+        "pages": read.pages,
+        "calls": read.calls,
+        "note": read.note,
     }

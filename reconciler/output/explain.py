@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from reconciler.cost import estimate
 from reconciler.cost.price_list import Prices
+from reconciler.errors import ConfigError, DirtRemains, ToolError
 from reconciler.gc.verdict import Reason, Role, Verdict
 from reconciler.model import tags as t
 from reconciler.model.resource import Resource, hold_of, service_of
+from reconciler.output.answers import AskedAnswer, ExplainedAnswer
 from reconciler.output.plan import verdict_json
 from reconciler.plan.explain import Question, questions
 from reconciler.plan.service_plan import Plan, ServicePlan
@@ -57,6 +58,23 @@ _CHANGES: Mapping[Role | Reason, str] = {
     Reason.DRAINING: "time, once a sweep has seen that no route sends requests to it",
     Reason.IN_USE: "the end of what uses it, or of its being shared",
 }
+
+
+def nothing_found(plan: Plan, id_: str) -> ToolError:
+    """Nothing has this id; or nobody knows, where not everything could be read."""
+    gaps = plan.inventory.gaps
+    if gaps:
+        return DirtRemains(
+            f"{id_} was not found, and not everything could be read: {gaps[0].kind}s of "
+            f"{gaps[0].place}: {gaps[0].reason}",
+            detail="\n".join(f"{one.kind}s of {one.place}: {one.reason}" for one in gaps[1:]),
+            cure="To see what is unknown   reconciler plan",
+        )
+    return ConfigError(
+        f"nothing with the id {id_} carries our tags in the configured places",
+        detail=f"looked through {humanize.count(len(plan.inventory.resources), 'resource')}",
+        cure="To see what there is   reconciler report",
+    )
 
 
 def would_change(plan: Plan, verdict: Verdict) -> str:
@@ -159,7 +177,7 @@ def _asked_lines(asked: Sequence[Question]) -> Iterator[str]:
         yield "  → nothing keeps it"
 
 
-def _asked_json(question: Question) -> dict[str, Any]:
+def _asked_json(question: Question) -> AskedAnswer:
     verdict = question.verdict
     return {
         "rule": question.rule,
@@ -169,7 +187,7 @@ def _asked_json(question: Question) -> dict[str, Any]:
     }
 
 
-def explain_json(plan: Plan, verdict: Verdict, prices: Prices) -> dict[str, Any]:
+def explain_json(plan: Plan, verdict: Verdict, prices: Prices) -> ExplainedAnswer:
     """The same as an object."""
     return {
         **verdict_json(verdict, prices),

@@ -24,11 +24,17 @@ def result_line(
     detail: str = "",
     cure: str = "",
     answer: Mapping[str, Any] | None = None,
+    *,
+    alone: bool = False,
 ) -> str:
-    """Always the last line: exit code, reason and cure, or the answer."""
+    """Always the last line: exit code, reason and cure, or the answer.
+
+    `alone`: no version line came before it, so it says itself of which schema it is.
+    """
+    head = {"schema": f"events/{SCHEMA}"} if alone else {}
     words = {"message": message, "detail": detail, "cure": cure}
     return _line(
-        {"type": "result", "at": now(), "exit": int(code), **words, "answer": answer or {}}
+        {**head, "type": "result", "at": now(), "exit": int(code), **words, "answer": answer or {}}
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
 
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Ledger, Previous
+from reconciler.model.ledger import Lease, Ledger, Previous
+from reconciler.output.ledger_answer import LeaseAnswer, LedgerAnswer
 
 Names = Mapping[DeployId, str]
 """The release names of the deploys, if known."""
@@ -18,14 +18,14 @@ def iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def ledger_json(ledger: Ledger) -> dict[str, Any]:
+def ledger_json(ledger: Ledger) -> LedgerAnswer:
     """The ledger as an object; without a `gen` if there is none."""
     if not ledger.exists:
         return {}
     live, lease = ledger.live, ledger.lease
     return {
         "gen": ledger.gen,
-        "live": live and {"id": str(live.id), "via": live.via, "at": list(live.at)},
+        "live": {"id": str(live.id), "via": live.via, "at": list(live.at)} if live else None,
         "previous": [
             {
                 "id": str(entry.id),
@@ -38,8 +38,13 @@ def ledger_json(ledger: Ledger) -> dict[str, Any]:
             for entry in ledger.previous
         ],
         "kept": [{"id": str(entry.id), "until": iso(entry.until)} for entry in ledger.kept],
-        "lease": lease and {"id": str(lease.id), "until": iso(lease.until), "step": lease.step},
+        "lease": lease_json(lease) if lease else None,
     }
+
+
+def lease_json(lease: Lease) -> LeaseAnswer:
+    """A lease as an object."""
+    return {"id": str(lease.id), "until": iso(lease.until), "step": lease.step}
 
 
 def ledger_lines(ledger: Ledger) -> list[str]:

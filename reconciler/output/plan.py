@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from reconciler.cost import estimate
 from reconciler.cost.foreign import strangers
@@ -12,6 +11,7 @@ from reconciler.gc.verdict import Reason, Verdict
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import Resource
+from reconciler.output.answers import PlanAnswer, ServicePlanAnswer, VerdictAnswer
 from reconciler.output.coverage import (
     completeness_lines,
     elsewhere_lines,
@@ -159,7 +159,7 @@ def saving(resources: Iterable[Resource], prices: Prices) -> str:
     return f"{most}{humanize.hourly(hourly)}, {month} in 30 days{more}"
 
 
-def plan_json(plan: Plan, cap: Cap, prices: Prices) -> dict[str, Any]:
+def plan_json(plan: Plan, cap: Cap, prices: Prices) -> PlanAnswer:
     """The plan as an object: everything in `plan_lines`, plus the reasons for keeping."""
     return {
         "empty": plan.empty,
@@ -175,7 +175,7 @@ def plan_json(plan: Plan, cap: Cap, prices: Prices) -> dict[str, Any]:
     }
 
 
-def _service_json(service_plan: ServicePlan, cap: Cap, prices: Prices) -> dict[str, Any]:
+def _service_json(service_plan: ServicePlan, cap: Cap, prices: Prices) -> ServicePlanAnswer:
     sizes = load(service_plan, cap)
     kept = (verdict for verdict in service_plan.verdicts if not verdict.collect)
     return {
@@ -207,7 +207,7 @@ def _service_json(service_plan: ServicePlan, cap: Cap, prices: Prices) -> dict[s
     }
 
 
-def verdict_json(verdict: Verdict, prices: Prices) -> dict[str, Any]:
+def verdict_json(verdict: Verdict, prices: Prices) -> VerdictAnswer:
     """A resource, its verdict and the reason."""
     resource = verdict.resource
     return {

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from reconciler.cost.audit import GARBAGE, AuditRow, CostItem, Report
 from reconciler.cost.estimate import MONTH, Sum, as_of, as_shown, price
@@ -16,6 +14,13 @@ from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason
 from reconciler.model import resource as kinds
 from reconciler.model.journal.savings import Savings
+from reconciler.output.answers import (
+    CostAnswer,
+    CostedAnswer,
+    ReportAnswer,
+    ReportRowAnswer,
+    SavedAnswer,
+)
 from reconciler.output.coverage import completeness_lines, scope_json, stranger_line
 from reconciler.output.ledger import iso
 from reconciler.output.let_go import let_go_lines
@@ -153,7 +158,7 @@ def _wasted(report: Report) -> str:
     return f"{least}{humanize.hourly(wasted.hourly)} ({month} in 30 days)"
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def as_json(report: Report) -> ReportAnswer:
     """For programs: unrounded figures, and every orphan with its reason."""
     return {
         "now": iso(report.now) if report.now else None,
@@ -165,7 +170,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "services": {name: _sum_json(cost) for name, cost in report.services.items()},
         "states": {name: _sum_json(cost) for name, cost in report.states.items()},
         "total": _sum_json(report.total),
-        "saved": asdict(report.saved) if report.saved else None,
+        "saved": _saved_json(report.saved) if report.saved else None,
         "wasted": {
             **_sum_json(report.wasted),
             "since": iso(report.wasted_since) if report.wasted_since else None,
@@ -177,7 +182,17 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _row_json(row: AuditRow, prices: Prices) -> dict[str, Any]:
+def _saved_json(saved: Savings) -> SavedAnswer:
+    return {
+        "days": saved.days,
+        "deletions": saved.deletions,
+        "dollars": saved.dollars,
+        "per_hour": saved.per_hour,
+        "unpriced": saved.unpriced,
+    }
+
+
+def _row_json(row: AuditRow, prices: Prices) -> ReportRowAnswer:
     return {
         "service": row.service,
         "deploy": str(row.deploy),
@@ -191,11 +206,11 @@ def _row_json(row: AuditRow, prices: Prices) -> dict[str, Any]:
     }
 
 
-def _item_json(item: CostItem, prices: Prices) -> dict[str, Any]:
+def _item_json(item: CostItem, prices: Prices) -> CostedAnswer:
     return {**verdict_json(item.verdict, prices), "is": item.state, **_sum_json(item.cost)}
 
 
-def _sum_json(cost: Sum) -> Mapping[str, Any]:
+def _sum_json(cost: Sum) -> CostAnswer:
     return {
         "hourly": None if cost.is_unknown else cost.hourly,
         "so_far": None if cost.is_ageless else cost.so_far,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from reconciler.cost.foreign import strangers
 from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Verdict
 from reconciler.model.outcome import Outcome, OutcomeStatus
+from reconciler.output.answers import OutcomeAnswer, SweepAnswer
 from reconciler.output.coverage import (
     completeness_lines,
     elsewhere_lines,
@@ -29,16 +29,16 @@ def one_line(outcome: Outcome) -> str:
     return f"  {resource.kind:<17} {resource.id:<21} {outcome.status.value}{why}"
 
 
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
+def outcome_json(outcome: Outcome) -> OutcomeAnswer:
     """The same as an object of the stream, in the format of the deployer's clean-up."""
     resource = outcome.resource
-    item = {
+    return {
+        "type": "clean-up-item",
         "kind": resource.kind,
         "id": resource.id,
         "fate": outcome.status.value,
         "text": outcome.text,
     }
-    return {"type": "clean-up-item", **item}
 
 
 def in_lines(result: SweepResult, prices: Prices, *, verbose: bool = False) -> list[str]:
@@ -96,7 +96,7 @@ def _cures(result: SweepResult) -> list[str]:
     return list(dict.fromkeys(cure for cure in cures if cure))
 
 
-def as_json(result: SweepResult, prices: Prices) -> dict[str, Any]:
+def as_json(result: SweepResult, prices: Prices) -> SweepAnswer:
     """The result as an object."""
     return {
         "clean": result.clean,

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from reconciler.gc.desired_state import DESIRED, HANDS_OFF
-from reconciler.gc.verdict import Role, Verdict
+from reconciler.gc.verdict import Role, Root, Verdict
 from reconciler.model import tags as t
-from reconciler.model.resource import DATABASE, INSTANCE, MAKING
+from reconciler.model.resource import DATABASE, INSTANCE, MAKING, Resource
 from reconciler.model.tags import Label
 from reconciler.plan.service_plan import OPEN, SHUT
 from reconciler.plan.standby import Standby, reached, units_of
+
+
+def first_machine(live: Iterable[Resource]) -> str:
+    """The id of the machine that runs the jobs where only one does; '' without machines.
+
+    A stopped one stays the first: it may be started again, and would run them beside another.
+    """
+    return min((one.id for one in live if one.kind == INSTANCE), default="")
+
+
+def units_for(verdict: Verdict, root: Root, first: str) -> str:
+    """The set of units that a machine should have obeyed."""
+    beside = verdict.reason is Role.LIVE and verdict.resource.id != first
+    return root.units_beside if beside and root.units_beside else root.units
 
 
 def is_stale(verdict: Verdict, units: str) -> bool:

@@ -28,7 +28,7 @@ from reconciler.model.resource import (
     service_of,
 )
 from reconciler.model.tags import Label
-from reconciler.plan.deviation import deviation, is_stale
+from reconciler.plan.deviation import deviation, first_machine, is_stale, units_for
 from reconciler.plan.record_drift import may_stand_in_record, new_addresses, notes
 from reconciler.plan.service_plan import OTHER_UNITS, Plan, Repair, ServicePlan, SweepRequest
 from reconciler.plan.standby import rests
@@ -95,7 +95,7 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
         # Skipped resources were not described, and a repair needs every resource of its deploy.
         repairs=()
         if leased or plain or traffic.blocked
-        else _agreed(_repairs(_whole(verdicts, ask), root.units), ask),
+        else _agreed(_repairs(_whole(verdicts, ask), root), ask),
         readdress=()
         if leased or ask.unfinished_only
         else _readdress(verdicts, after, inventory, ask),
@@ -241,7 +241,7 @@ def _whole(verdicts: tuple[Verdict, ...], ask: SweepRequest) -> tuple[Verdict, .
     )
 
 
-def _repairs(verdicts: tuple[Verdict, ...], units: str) -> tuple[Repair, ...]:
+def _repairs(verdicts: tuple[Verdict, ...], root: Root) -> tuple[Repair, ...]:
     """The rooted deploys that deviate from the desired state; live comes last.
 
     Order matters: the old deploy gives up its jobs and its writes before the live one takes
@@ -255,7 +255,12 @@ def _repairs(verdicts: tuple[Verdict, ...], units: str) -> tuple[Repair, ...]:
     _take_over(found, verdicts)
     order = (Role.KEPT, Role.PREVIOUS, Role.LIVE)
     repairs = [Repair(deploy, role, why) for (role, deploy), why in found.items()]
-    stale = {(verdict.role, verdict.deploy) for verdict in verdicts if is_stale(verdict, units)}
+    first = first_machine(one.resource for one in verdicts if one.reason is Role.LIVE)
+    stale = {
+        (verdict.role, verdict.deploy)
+        for verdict in verdicts
+        if is_stale(verdict, units_for(verdict, root, first))
+    }
     repairs += [
         Repair(deploy, role, OTHER_UNITS, units_only=True)
         for role, deploy in stale

@@ -59,6 +59,8 @@ class _Service:
             return True
         if label is Label.LEFT or not self.root.units:
             return True
+        if label is Label.LIVE and self.root.units_beside:
+            return False  # which machine is the first is seen only where all are described
         if role(self.swaps.ledger, deploy) is not Role.PREVIOUS:
             return group.units == self.root.units
         parked = reached(group.units) is Standby.PARKED

@@ -20,15 +20,21 @@ def cure(root: Root) -> str:
     live = ledger.live
     if root.traffic is not None:
         return f"To give traffic to who is live   deployer traffic {service} --follow"
-    if root.record or live is None:
-        replaced = f" --replace {live.id}" if live else ""
+    if live is None:
         return (
-            f"To accept what the record says   deployer adopt {service}{replaced}\n"
+            f"To accept what the record says   deployer adopt {service}\n"
             f"To write the ledger anew         deployer recover {service}"
         )
     name = ledger.home.record if ledger.home else f"the record of {service}"
+    back = f"make {name} an A record of {', '.join(live.at)}"
+    if root.record:
+        return (
+            f"To put it back                   {back}\n"
+            f"To accept what the record says   deployer adopt {service} --replace {live.id}\n"
+            f"To write the ledger anew         deployer recover {service}"
+        )
     return (
-        f"To put it back          make {name} an A record of {', '.join(live.at)}\n"
+        f"To put it back          {back}\n"
         f"To close the service    deployer retire {service} --nobody-live {live.id}"
     )
 
@@ -50,7 +56,7 @@ def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tu
     ]
     if not live.ids and any(machine.hold == HELD_BY_ADOPTION for machine in machines):
         return ()  # an older ledger: the adopted machine and a copy of it cannot be told apart
-    if len(machines) != len(live.at) or any(machine.state != "running" for machine in machines):
+    if any(machine.state != "running" for machine in machines):
         return ()
     now = at_now(live.at, machines)
     return () if set(now) == set(live.at) else now

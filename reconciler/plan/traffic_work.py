@@ -77,13 +77,16 @@ def _switch(route: TrafficRoute, group: Resource) -> RouteChange:
 
 
 def _taker(route: TrafficRoute, live: DeployId, found: Sequence[Verdict]) -> Resource | None:
-    """The newest group of the live deploy; of an Elastic IP its machine, where it has one alone."""
+    """The newest group of the live deploy; of an Elastic IP its machine, where it has one alone.
+
+    A record gets all machines of the deploy, whichever of them names it.
+    """
     own = [
         verdict.resource
         for verdict in found
         if verdict.role is Role.LIVE and route.may_lead_to(verdict.resource)
     ]
-    if route.address and len(own) > 1:
+    if route.address and route.record is None and len(own) > 1:
         return None
     return max(own, key=lambda one: maker_of(one) or live, default=None)
 

@@ -22,6 +22,7 @@ from reconciler.errors import (
 )
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Root
+from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.unit_state import digest
 from reconciler.model.coverage import GLOBAL, INDEX, LEDGER, Read, ReadStatus
 from reconciler.model.ledger import NO_LEDGER
@@ -189,7 +190,7 @@ def with_traffic(root: Root, traffic: TrafficAnswer) -> Root:
     if not isinstance(traffic, TrafficReading):
         return root
     found = traffic.resolved(root.home.service, root.home.owns, root.ledger)
-    return replace(root, traffic=found)
+    return replace(root, traffic=found, fence=max(root.fence, found.fence))
 
 
 def _root(managed: ManagedService, answer: Reading | ToolError, fence: int) -> Root:
@@ -222,8 +223,14 @@ def root_of(managed: ManagedService, reading: Reading, fence: int = 0) -> Root:
         fence=fence,
         min_age=managed.min_age,
         units=digest(managed.gate),
+        units_beside=_beside(managed.gate),
         bases=managed.bases(),
     )
+
+
+def _beside(gate: ActivationGate | None) -> str:
+    """What the other live machines have obeyed where only the first runs the jobs."""
+    return digest(gate, beside=True) if gate is not None and gate.first_only else ""
 
 
 def alive(inventory: Inventory) -> Inventory:

@@ -37,6 +37,11 @@ class Traffic(Protocol):
         ...
 
     @property
+    def by_address(self) -> bool:
+        """Whether clients come to the machines' own addresses: then the ledger says these."""
+        ...
+
+    @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses that it moves itself: a name that holds one leaves no client behind."""
         ...
@@ -96,6 +101,10 @@ class Traffic(Protocol):
 
     def mark_drained(self, group: str, since: datetime) -> None:
         """Write on a group until when requests may be in flight that began before `since`."""
+        ...
+
+    def acknowledge(self) -> None:
+        """Note that what stands there is as the ledger says, after a person has made it so."""
         ...
 
     def tag(self, groups: Sequence[str], tags: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import NO_LEDGER, Ledger
+from reconciler.model.reading import ARecord
 from reconciler.model.resource import INSTANCE, TARGET_GROUP, Resource
 
 Owns = Callable[[str | None], bool]
@@ -42,13 +43,17 @@ class Share:
 class TrafficRoute:
     """A listener, a rule or an Elastic IP, which is `address` then; `arn` is its allocation id.
 
-    `odd` says why it must not be changed; '' if it may be.
+    Of an A record that follows the ledger `address` is its name, and `record` what it says. `odd`
+    says why a route must not be changed, '' if it may be; `moved` that a person has changed a
+    record since it was last switched.
     """
 
     arn: str
     shares: tuple[Share, ...] = ()
     odd: str = ""
     address: str = ""
+    record: ARecord | None = None
+    moved: str = ""
 
     @property
     def serving(self) -> tuple[Share, ...]:
@@ -68,8 +73,8 @@ class TrafficRoute:
     @property
     def blocked(self) -> str:
         """Why no release may change its action, in words; '' if it may."""
-        if self.odd:
-            return f"{self.name} {self.odd}"
+        if self.odd or self.moved:
+            return f"{self.name} {self.odd or self.moved}"
         if self.unknown:
             return f"{self.name} names {', '.join(self.unknown)}, which is not known"
         return ""
@@ -86,6 +91,9 @@ class TrafficRoute:
 
     def leads_to(self, deploy: DeployId) -> bool:
         """Whether all requests go to the newest group of the deploy that it names."""
+        if self.record is not None:  # of all its machines alike
+            of_deploy = all(share.deploy == deploy for share in self.shares)
+            return bool(self.shares) and of_deploy and not self.odd
         own = [share for share in self.shares if share.deploy == deploy]
         newest = max(own, key=lambda share: share.lease or deploy, default=None)
         return newest is not None and self.serving == (newest,) and not self.odd
@@ -97,6 +105,8 @@ class TrafficRoute:
     @property
     def name(self) -> str:
         """What it is, for messages."""
+        if self.record is not None:
+            return self.address
         return f"{self.address} ({self.arn})" if self.address else short(self.arn)
 
     @property
@@ -108,9 +118,13 @@ class TrafficRoute:
 
 @dataclass(frozen=True)
 class TrafficReading:
-    """Every route of a service at one moment."""
+    """Every route of a service at one moment; `fence` is the generation that switched it last.
+
+    0 where that is not known.
+    """
 
     routes: tuple[TrafficRoute, ...]
+    fence: int = 0
 
     def resolved(self, service: str, owns: Owns, ledger: Ledger = NO_LEDGER) -> TrafficReading:
         """The reading, with the deploys of the groups and machines that are the service's own.
@@ -126,7 +140,7 @@ class TrafficReading:
             replace(route, shares=tuple(known(route, share) for share in route.shares))
             for route in self.routes
         )
-        return TrafficReading(tuple(routes))
+        return replace(self, routes=tuple(routes))
 
     def follows(self, live: DeployId | None) -> bool:
         """Whether every route leads to the live deploy."""

@@ -14,6 +14,7 @@ class RecordTraffic(Unprepared):
     """`Traffic` of a service whose A record names its machines."""
 
     in_batch: bool = True
+    by_address: bool = True
     addresses: tuple[str, ...] = ()
     steps: tuple[tuple[str, str], ...] = ()
 

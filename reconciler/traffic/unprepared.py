@@ -34,6 +34,9 @@ class Unprepared:
     def mark_drained(self, group: str, since: datetime) -> None:
         """See `Traffic.mark_drained`."""
 
+    def acknowledge(self) -> None:
+        """See `Traffic.acknowledge`."""
+
     def tag(self, groups: Sequence[str], tags: Mapping[str, str]) -> None:
         """See `Traffic.tag`."""
 

@@ -99,7 +99,7 @@ class Edges:
         place, zone = service.place, service.zone_place
         ledgers, heap = self.ledgers(zone), self.heap(place)
         address = self._address(service, by_labels=by_labels)
-        source = TrafficSource(service, self.aws(place), ledgers.zones, address)
+        source = TrafficSource(service, self.aws(place), ledgers, address)
         traffic, address = build_traffic(source)
         home = ServiceLocation(service.name, str(address), place)
         database, breaker = service.database, self.settings.reconciler.breaker
@@ -109,7 +109,9 @@ class Edges:
             heap=heap,
             ledgers=ledgers,
             reach=self._reach(service, home),
-            gate=ActivationGate(service.app.units, service.app.jobs),
+            gate=ActivationGate(
+                service.app.units, service.app.jobs, service.app.jobs_on == "first"
+            ),
             app_roles=(database.app_role,) if database else (),
             ignore_roles=database.ignore_roles if database else (),
             max_wait=database.max_wait.total_seconds() if database else 0.0,

@@ -13,11 +13,14 @@ from reconciler.aws.client.session import Aws
 from reconciler.aws.elastic_ip_traffic import elastic_ip, elastic_ip_at
 from reconciler.aws.elbv2.discovery import listener_behind
 from reconciler.aws.elbv2.traffic import TargetGroupTraffic
+from reconciler.aws.record_traffic import ClaimedRecordTraffic
+from reconciler.aws.route53.claimed_record import ClaimedRecord
 from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.config.service import Service
 from reconciler.model.reading import LedgerAddress
 from reconciler.traffic.port import Traffic
 from reconciler.traffic.record import RecordTraffic
+from reconciler.wiring.ledger_stores import LedgerStores
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,13 @@ class TrafficSource:
 
     service: Service
     aws: Aws
-    zones: Route53Ledgers
+    ledgers: LedgerStores
     address: LedgerAddress
+
+    @property
+    def zones(self) -> Route53Ledgers:
+        """The hosted zones of the account that has the record's."""
+        return self.ledgers.zones
 
 
 Built = tuple[Traffic, LedgerAddress]
@@ -35,7 +43,21 @@ Built = tuple[Traffic, LedgerAddress]
 
 
 def _record(source: TrafficSource) -> Built:
-    return RecordTraffic(), source.address
+    """In the ledger's batch, or, with a ledger in S3, after it."""
+    service, address = source.service, source.address
+    if not address.bucket:
+        return RecordTraffic(), address
+    zones, ledgers = source.zones, source.ledgers
+    place = zones.locate(service.name, service.record, service.zone)
+    record = ClaimedRecord(zones.aws, place)
+    whole = replace(address, traffic=(record.id,), watched=watching(place, address.watched))
+    traffic = ClaimedRecordTraffic(source.aws, record, whole, lambda: ledgers.read(whole).ledger)
+    return traffic, whole
+
+
+def watching(place: LedgerAddress, more: tuple[str, ...]) -> tuple[str, ...]:
+    """The zones whose names are witnesses: always the record's own (rule 13)."""
+    return tuple(dict.fromkeys((place.zone_id, *more)))
 
 
 def _target_group(source: TrafficSource) -> Built:

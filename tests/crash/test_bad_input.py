@@ -31,9 +31,9 @@ CONFIGURATIONS: dict[str, tuple[str, str, str]] = {
     "a duration that is none": (r"\Z", '\n[lease]\nlength = "soon"', "lease.length: 'soon' is not"),
     "a password for a reference": ('"ssm:[^"]*"', '"pg://u:hunter2@h/d"', "a reference is wanted"),
     "what is not built": (
-        '"none"',
-        '"carry"\ncarry = ["/srv"]',
-        'files = "carry" is not built yet',
+        '"freeze"',
+        '"follow"',
+        'database.writes = "follow" is not built yet',
     ),
 }
 

@@ -32,13 +32,17 @@ class LedgerInBucket(WarmCompany):
 
     def keep_ledger_in_bucket(self, kind: str, named: str) -> None:
         """As docs/s3-ledger.md has it: a bucket, and two keys in the service's file."""
+        self.configure(rf'^kind = "{kind}".*$', f'kind = "{kind}"\n{named}')
+        self.keep_ledger_in_bucket_of_record()
+        self.since = max(one["seq"] for one in self.sandbox.faults().requests())
+
+    def keep_ledger_in_bucket_of_record(self) -> None:
+        """The same where the A record follows: one key alone."""
         where = {"LocationConstraint": "eu-west-1"}
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=where)
         on = {"Status": "Enabled"}
         self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration=on)
-        self.configure(rf'^kind = "{kind}".*$', f'kind = "{kind}"\n{named}')
         self.configure(r"^(record  = .*)$", rf'\1\nledger = "s3://{BUCKET}/production"')
-        self.since = max(one["seq"] for one in self.sandbox.faults().requests())
 
     def asked_of_route53(self) -> list[str]:
         """What the product has asked Route 53 for since then."""

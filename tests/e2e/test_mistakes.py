@@ -7,15 +7,20 @@ only reads. What doctor cannot know is listed in docs/bad-days.md with the step 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from deployer.sandbox.control.client import Sandbox
 from reconciler.exit_codes import Exit
-from tests.crash.invariants import Shop
+from tests.crash.invariants import Shop, query, swap_record
 from tests.crash.unchanged_service import Grounds, told, untouched
+from tests.e2e.probes import live_instance, on_machine
+from tests.support.company import RECORD as RECORD_NAME
+from tests.support.company import Change
 
 RECORD = '^record  = "shop.example.test"'
 UNITS = r'^units    = \["shop"\]'
@@ -24,6 +29,9 @@ PATH = '^http   = "/healthz"'
 ROLE = '^app_role = "shop"'
 SSH = r"^\[ssh\]$"
 APP = r"^\[app\]$"
+
+Happens = Callable[[Shop], AbstractContextManager[None]]
+"""What is wrong while the body runs, and is put right after it."""
 
 Row = tuple[str, str, str, Exit, tuple[str, ...]]
 """The line that is changed, what it becomes, the check that finds it, the exit code, the words."""
@@ -157,6 +165,84 @@ def test_a_file_that_cannot_be_used_is_named(adopted_shop: Shop, name: str) -> N
     change(adopted_shop, line, to)
     with untouched(adopted_shop):
         told(adopted_shop.deployer("doctor", "shop"), Exit.USAGE, "shop.toml", words)
+
+
+@contextmanager
+def _alias(shop: Shop) -> Iterator[None]:
+    """The record is a CNAME."""
+    was = shop.pointed_at()
+    shop.change_records(Change("DELETE", was, RECORD_NAME, "A"))
+    shop.change_records(Change("CREATE", ["elsewhere.example.test"], RECORD_NAME, "CNAME"))
+    yield
+    shop.change_records(Change("DELETE", ["elsewhere.example.test"], RECORD_NAME, "CNAME"))
+    shop.change_records(Change("CREATE", was, RECORD_NAME, "A"))
+
+
+@contextmanager
+def _two_addresses(shop: Shop) -> Iterator[None]:
+    """Somebody has added a second address to the record."""
+    was = shop.pointed_at()
+    swap_record(shop, RECORD_NAME, "A", (*was, "127.0.0.9"))
+    yield
+    swap_record(shop, RECORD_NAME, "A", was)
+
+
+@contextmanager
+def _another_role(shop: Shop) -> Iterator[None]:
+    """`app_role` is a role that exists, and is not the one that the application logs in as."""
+    change(shop, ROLE, 'app_role = "reporting"')
+    query(shop, "shop", "CREATE ROLE reporting LOGIN")
+    query(shop, "shop", "GRANT reporting TO admin")
+    yield
+    query(shop, "shop", "DROP ROLE reporting")
+
+
+@contextmanager
+def _carriage_returns(shop: Shop) -> Iterator[None]:
+    """The env file was written on Windows."""
+    machine = live_instance(shop)
+    on_machine(shop, machine, "sudo -n sed -i 's/$/\\r/' /etc/shop/env")
+    yield
+    on_machine(shop, machine, "sudo -n sed -i 's/\\r$//' /etc/shop/env")
+
+
+WORLD: dict[str, tuple[Happens, str, Exit, tuple[str, ...]]] = {
+    "record is a CNAME": (_alias, "ledger", Exit.REFUSED, ("CNAME",)),
+    "two addresses": (_two_addresses, "guard", Exit.REFUSED, ("127.0.0.9", "somebody moved it")),
+    "another role": (_another_role, "roles", Exit.USAGE, ("logs in as shop", 'app_role = "shop"')),
+    "carriage returns": (_carriage_returns, "roles", Exit.USAGE, ("/etc/shop/env", "CR LF")),
+}
+"""Mistakes that are not in the file: what is done, the check that finds it, its code and words."""
+
+ADMINS: dict[str, tuple[str, Exit, str]] = {
+    "wrong password": ("postgresql://admin:wr%25ng@{host}:5432/shop", Exit.ACCESS, "password"),
+    "wrong port": ("postgresql://admin:x@{host}:5433/shop", Exit.REFUSED, "5433"),
+    "not a URL": ("admin@host", Exit.USAGE, "admin"),
+}
+"""Values of `database.admin`, and what is said; never the password."""
+
+
+@pytest.mark.parametrize("name", WORLD)
+def test_a_mistake_in_the_world_is_named(adopted_shop: Shop, name: str) -> None:
+    """As one in the file is."""
+    happens, check, code, words = WORLD[name]
+    with happens(adopted_shop):
+        with untouched(adopted_shop):
+            said = adopted_shop.deployer("doctor", "shop")
+        told(said, code, f"✗ shop     {check:<11} ", *words, "Not ready: shop. In the way: ")
+
+
+@pytest.mark.parametrize("name", ADMINS)
+def test_a_wrong_admin_is_named(adopted_shop: Shop, name: str) -> None:
+    """Reached or not, let in or not; the password is in no line."""
+    url, code, words = ADMINS[name]
+    host = psycopg.conninfo.conninfo_to_dict(adopted_shop.admin_url())["host"]
+    change(adopted_shop, "^admin    = .*", 'admin = "env:MISTAKEN"')
+    env = {"MISTAKEN": url.format(host=host)}
+    said = adopted_shop.run("deployer", "doctor", "shop", env=env)
+    told(said, code, "✗ shop     database ", words)
+    assert "wr%25ng" not in said.out + said.err
+    assert "wr%ng" not in said.out + said.err
 
 
 def test_without_credentials_doctor_says_so(adopted_shop: Shop) -> None:

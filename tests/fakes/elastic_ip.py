@@ -28,6 +28,7 @@ class FakeElasticIp(Unprepared):
     odd: list[str] = field(default_factory=list)
     failing: dict[str, ToolError] = field(default_factory=dict)
     in_batch: bool = False
+    by_address: bool = False
     addresses: tuple[str, ...] = (ADDRESS,)
     steps: tuple[tuple[str, str], ...] = (("commit", "the ledger; then the address moves"),)
 

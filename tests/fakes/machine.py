@@ -18,7 +18,7 @@ from pathlib import Path
 
 from reconciler.errors import CommandFailed
 from reconciler.machine.host_key import make_host_key
-from reconciler.machine.shell import Command, CommandResult, OnBytes
+from reconciler.machine.shell import Command, CommandResult, OnBytes, Pipes
 
 _ROOTED = re.compile(r"(?<![\w.])/(etc|var|run|srv|sys|home)/")
 
@@ -202,6 +202,22 @@ class FakeMachine:
                 detail=(done.stdout + done.stderr).decode(),
             )
         return CommandResult(done.stdout.replace(str(self.root).encode(), b""), done.stderr)
+
+    def stream(self, command: Command, pipes: Pipes) -> None:
+        """Like `run`; all of stdin is read before the script begins."""
+        given = bytearray()
+        while (data := pipes.read()) is not None:
+            given += data
+        done = self.sh(command.script, bytes(given))
+        self.commands.append(command)
+        if done.returncode:
+            raise CommandFailed(
+                f"{command.label} on {self.host} ended with {done.returncode}",
+                status=done.returncode,
+                detail=done.stderr.decode(),
+            )
+        if done.stdout:
+            pipes.write(done.stdout)
 
     def put(
         self, source: Path, target: str, *, mode: int = 0o644, on_bytes: OnBytes | None = None

@@ -34,6 +34,7 @@ class FakeTraffic:
     """Method → what it raises."""
     notes: tuple[str, ...] = ()
     in_batch: bool = False
+    by_address: bool = False
     addresses: tuple[str, ...] = ()
     steps: tuple[tuple[str, str], ...] = ()
 
@@ -119,6 +120,9 @@ class FakeTraffic:
     def mark_drained(self, group: str, since: datetime) -> None:
         self._act("mark_drained", f"drained {group}")
         self.tag([group], {t.DRAINED: format_time(since + DELAY)})
+
+    def acknowledge(self) -> None:
+        pass
 
     def tag(self, groups: Sequence[str], tags: Mapping[str, str]) -> None:
         for group in groups:

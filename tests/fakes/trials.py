@@ -23,6 +23,9 @@ class ScriptedTrials(AwsTrials):
     refusing: Mapping[str, ToolError] | None = None
     free: int = 250
     room: Room = field(default_factory=lambda: Room(2, 32))
+    groups: Room = field(default_factory=lambda: Room(2, 3000))
+    fault: str = ""
+    lacks: tuple[str, ...] = ()
 
     def clock_offset(self) -> timedelta:
         return self.offset
@@ -51,6 +54,23 @@ class ScriptedTrials(AwsTrials):
     def vcpus(self) -> Room:
         self._may_be_unasked()
         return self.room
+
+    def vcpus_of(self, instance_type: str) -> int:
+        assert instance_type
+        return 2
+
+    def target_groups(self) -> Room:
+        self._may_be_unasked()
+        return self.groups
+
+    def key_fault(self, key: str) -> str:
+        assert key
+        self._may_be_unasked()
+        return self.fault
+
+    def key_lacks(self, key: str) -> tuple[str, ...]:
+        assert key
+        return self.lacks
 
     def _may_be_unasked(self) -> None:
         if self.unasked is not None:

@@ -149,8 +149,10 @@ class Scopes:
         elif world.pc == "look":
             yield from self._looks(world)
         elif world.pc == "look again":
-            rest = {"known": world.roots} if self.rules.heap_first else {"seen": world.heap}
-            yield "map 2: reads the other", world._replace(pc="delete", **rest)
+            after = world._replace(pc="delete")
+            first = self.rules.heap_first
+            read = after._replace(known=world.roots) if first else after._replace(seen=world.heap)
+            yield "map 2: reads the other", read
         elif world.pc == "delete":
             yield from self._deletes(world)
 

@@ -1,14 +1,16 @@
 """`make mutants`: removes each guard in turn, and fails where no quick test goes red.
 
-    python -m tests.mutants [--near] [WORD...]
+    python -m tests.mutants [--near] [--untried N] [WORD...]
 
 With words: only guards that have one of them in name, rule or place. With `--near`, and for a few
-guards, only the tests near each guard are run. docs/mutants.md is written anew: each guard with the
-test that noticed, which is tried first the next time.
+guards, only the tests near each guard are run. With `--untried N`: at most N guards, of those that
+no run has tried yet. docs/mutants.md is written anew: each guard with the test that noticed, which
+is tried first the next time.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -25,13 +27,12 @@ FEW = 10
 """Guards for which collecting all quick tests would take longer than running those near them."""
 
 
-def main(words: list[str]) -> int:
+def main(argv: list[str]) -> int:
     """Try the guards; the exit code is 1 if one can be removed unnoticed."""
-    is_near, words = "--near" in words, [one for one in words if one != "--near"]
-    wanted = [one for one in guards() if _is_named(one, words)]
-    is_near = is_near or len(wanted) <= FEW
-    recorded = page.recorded()
-    os.environ.setdefault("FUZZ_CASES", "100")
+    asked = _asked(argv)
+    wanted, recorded = _wanted(asked.words, asked.untried), page.recorded()
+    is_near = asked.near or len(wanted) <= FEW
+    os.environ |= {"HYPOTHESIS_PROFILE": "mutants", "FUZZ_CASES": "100"}
     trials = Trials(
         wanted, recorded, int(os.environ.get("WORKERS", "2")), _tell, near if is_near else None
     )
@@ -39,16 +40,39 @@ def main(words: list[str]) -> int:
     code = pytest.main([*OPTIONS, *files], plugins=[trials])
     if set(trials.found) != {one.name for one in wanted}:
         return int(code) or 1
-    lost = [one for one in wanted if trials.found[one.name] in ("", *trials.doubtful)]
     for test in sorted(trials.doubtful):
         _say(f"red with every guard in place: {test}")
+    is_whole = len(wanted) == len(guards()) and not is_near
+    return _finish(wanted, _without(trials.found, trials.doubtful), is_whole)
+
+
+def _finish(wanted: Sequence[Guard], found: dict[str, str], is_whole: bool) -> int:
+    """Write the page and the summary: `found` has '' for what no test noticed."""
+    lost = [one for one in wanted if not found[one.name]]
     for guard in lost:
         _say(f"no quick test notices that this is gone: {guard.name} ({guard.place})")
-    noticed = {one.name: trials.found[one.name] for one in wanted if one not in lost}
-    others = {name: test for name, test in recorded.items() if name not in trials.found}
-    page.write(guards(), others | noticed, _commit() if not words and not is_near else "")
+    page.write(guards(), found, _commit() if is_whole else "")
     _say(f"{len(wanted)} guards, {len(lost)} can be removed unnoticed")
     return 1 if lost else 0
+
+
+def _without(found: dict[str, str], doubtful: frozenset[str]) -> dict[str, str]:
+    return {name: "" if test in doubtful else test for name, test in found.items()}
+
+
+def _asked(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("--near", action="store_true")
+    parser.add_argument("--untried", type=int, metavar="N")
+    parser.add_argument("words", nargs="*", metavar="WORD")
+    return parser.parse_args(argv)
+
+
+def _wanted(words: list[str], untried: int | None) -> list[Guard]:
+    named = [one for one in guards() if _is_named(one, words)]
+    rows = page.rows()
+    new = [one for one in named if rows.get(one.name, page.UNTRIED) == page.UNTRIED]
+    return named if untried is None else new[:untried]
 
 
 def _is_named(guard: Guard, words: list[str]) -> bool:
@@ -67,6 +91,7 @@ def _commit() -> str:
 
 
 def _tell(guard: Guard, test: str) -> None:
+    page.write(guards(), {guard.name: test})  # a run that is interrupted has not been for nothing
     _say(f"{guard.name}: {test or 'NOT NOTICED'}")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +49,7 @@ class Guard:
         return changed
 
 
+@cache
 def guards() -> tuple[Guard, ...]:
     """Every guard, in the order of the tables."""
     return tuple(one for path in sorted(TABLES.glob("*.toml")) for one in _read(path))

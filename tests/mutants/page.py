@@ -10,6 +10,7 @@ from tests.mutants.guard import ROOT, Guard
 UNIT = "tests/unit/"
 PAGE = ROOT / "docs" / "mutants.md"
 UNTRIED = "not tried yet"
+UNNOTICED = "no test yet"
 NEVER = "never"
 _HEAD = """\
 # What notices that a guard is gone
@@ -23,6 +24,7 @@ this page: {count} guards, {noticed} of them noticed; all of them in one run: {c
 | guard | rule | where | noticed by |
 |---|---|---|---|
 """
+_NO_TEST = (UNTRIED, UNNOTICED)
 _ROW = re.compile(r"^\| (?P<name>.+?) \| .+? \| `.+?` \| (?P<test>.+) \|$", re.MULTILINE)
 _WHOLE = re.compile(r"in one run: (\S+)\.$", re.MULTILINE)
 
@@ -30,7 +32,7 @@ _WHOLE = re.compile(r"in one run: (\S+)\.$", re.MULTILINE)
 def recorded() -> dict[str, str]:
     """For each guard's name the test that noticed the last time."""
     cells = {name: test.strip("`") for name, test in rows().items()}
-    return {name: UNIT + test for name, test in cells.items() if test != UNTRIED}
+    return {name: UNIT + test for name, test in cells.items() if test not in _NO_TEST}
 
 
 def rows() -> dict[str, str]:
@@ -38,21 +40,27 @@ def rows() -> dict[str, str]:
     return {found["name"]: found["test"] for found in _ROW.finditer(_text())}
 
 
-def write(every: Sequence[Guard], noticed: Mapping[str, str], whole: str = "") -> None:
-    """Write the page anew. `whole`: the commit on which all guards were tried in one run."""
+def write(every: Sequence[Guard], found: Mapping[str, str], whole: str = "") -> None:
+    """Write the page anew.
+
+    `found`: of each guard that was tried the test that noticed, or ''. `whole`: the commit on which
+    all guards were tried in one run.
+    """
     last = _WHOLE.search(_text())
+    cells = rows() | {name: _cell(test) for name, test in found.items()}
+    every_cell = [(guard, cells.get(guard.name, UNTRIED)) for guard in every]
     lines = [
-        f"| {guard.name} | {guard.rule} | `{guard.place}` | {_cell(noticed.get(guard.name))} |\n"
-        for guard in every
+        f"| {guard.name} | {guard.rule} | `{guard.place}` | {cell} |\n"
+        for guard, cell in every_cell
     ]
-    known = sum(guard.name in noticed for guard in every)
+    known = sum(cell not in _NO_TEST for _, cell in every_cell)
     commit = whole or (last[1] if last else NEVER)
     head = _HEAD.format(count=len(every), noticed=known, commit=commit)
     PAGE.write_text(head + "".join(lines), encoding="utf-8")
 
 
-def _cell(test: str | None) -> str:
-    return f"`{test.removeprefix(UNIT)}`" if test else UNTRIED
+def _cell(test: str) -> str:
+    return f"`{test.removeprefix(UNIT)}`" if test else UNNOTICED
 
 
 def _text() -> str:

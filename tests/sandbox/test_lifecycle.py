@@ -14,14 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psutil
+import psycopg
 import pytest
 
+from deployer.sandbox.company.bare_account import ADMIN_URL
 from deployer.sandbox.control import environment, state
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.server import ask
 from deployer.sandbox.control.state import Places, SandboxState
 from deployer.sandbox.network.loopback_range import GUARD_PORT
+from reconciler.config.loader import load
 from reconciler.errors import ToolError
 
 
@@ -159,6 +163,25 @@ def test_an_empty_one_is_a_bare_account(bare: Path) -> None:
     assert (report["instances"], report["records"], report["databases"]) == ([], [], [])
     assert report["base_image"].startswith("ami-")
     assert not Places(bare).sources.exists()
+
+
+def test_an_empty_one_has_a_server_and_a_configuration(bare: Path) -> None:
+    """For a service of one's own: DEPLOY_CONFIG is there, and an admin who may make databases."""
+    variables = Sandbox.at(bare).environment()
+    folder = Path(variables["DEPLOY_CONFIG"])
+    assert load(folder).services == {}
+    assert (folder / "ssh" / "id_ed25519").stat().st_mode & 0o777 == 0o600
+    ssm = boto3.client(
+        "ssm",
+        endpoint_url=variables["AWS_ENDPOINT_URL"],
+        region_name=variables["AWS_REGION"],
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+    )
+    found = ssm.get_parameter(Name=ADMIN_URL, WithDecryption=True)["Parameter"]["Value"]
+    with psycopg.connect(found, autocommit=True) as session:
+        may = session.execute("SELECT rolcreatedb, rolsuper FROM pg_roles WHERE rolname = USER")
+        assert may.fetchone() == (True, False)
 
 
 def test_another_kind_is_refused(bare: Path) -> None:

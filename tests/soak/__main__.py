@@ -1,6 +1,7 @@
 """`make soak`: seven at random against one service, in bad weather, and whether it all holds.
 
     SOAK=600,4711 make soak     for 600 seconds, by the schedule of seed 4711
+    SOAK=600,4711,s3 make soak  the same with the ledger in S3, which the record follows
 
 Ends with 1, and the story, if something does not.
 """
@@ -27,12 +28,13 @@ from tests.soak import schedule
 from tests.soak.actors import Actor, Weather
 from tests.soak.checker import problems
 from tests.soak.evidence import Evidence
-from tests.soak.ground import Ground, at_rest
+from tests.soak.ground import Ground, GroundInBucket, at_rest
 from tests.soak.observers import Clients, Reader, clock
 from tests.soak.report import story, summary
 from tests.support.memory_disk import temporary_files_in_memory
 
 SECONDS = 600.0
+GROUNDS: dict[str, type[Ground]] = {"": Ground, "s3": GroundInBucket}
 
 
 def soak(ground: Ground, seed: int, seconds: float) -> Evidence:
@@ -97,23 +99,27 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _options() -> tuple[float, int]:
+def _options() -> tuple[float, int, str]:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("soak", nargs="?", default="", help="seconds,seed; both may be left out")
-    seconds, _, seed = parser.parse_args().soak.partition(",")
-    return float(seconds or SECONDS), int(seed or random.SystemRandom().randrange(10_000))
+    parser.add_argument(
+        "soak", nargs="?", default="", help="seconds,seed,ledger; each may be left out"
+    )
+    said: str = parser.parse_args().soak
+    seconds, seed, ledger = [*said.split(","), "", ""][:3]
+    chosen = int(seed or random.SystemRandom().randrange(10_000))
+    return float(seconds or SECONDS), chosen, ledger
 
 
 def main() -> int:
     """0 if everything held."""
-    seconds, seed = _options()
-    again = f"SOAK={seconds:.0f},{seed} make soak"
+    seconds, seed, ledger = _options()
+    again = f"SOAK={seconds:.0f},{seed}{',' if ledger else ''}{ledger} make soak"
     _say(f"{again}\n{seconds:.0f} s from {time.strftime('%X')} on, then it comes to rest")
     with temporary_files_in_memory(), tempfile.TemporaryDirectory(prefix="soak-") as folder:
         sandbox = Sandbox.at(Path(folder) / "box")
         sandbox.up(Options(owner=os.getpid()))
         try:
-            ground = Ground(sandbox)
+            ground = GROUNDS[ledger](sandbox)
             ground.prepare()
             seen = soak(ground, seed, seconds)
         finally:

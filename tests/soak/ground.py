@@ -17,6 +17,7 @@ from botocore.config import Config
 from deployer.sandbox.aws.http.wsgi_middleware import OPERATOR
 from reconciler.exit_codes import Exit
 from tests.crash.invariants import Shop
+from tests.e2e.in_bucket import LedgerInBucket
 from tests.soak.evidence import Rest
 from tests.support.company import Done
 
@@ -53,7 +54,7 @@ class Ground(Shop):
         at, seen_as = env["AWS_ENDPOINT_URL"], Config(user_agent_extra=OPERATOR)
         return {
             name: session.client(name, endpoint_url=at, config=seen_as)
-            for name in ("ec2", "route53", "ssm")
+            for name in ("ec2", "route53", "s3", "ssm")
         }
 
     @cached_property
@@ -107,6 +108,19 @@ class Ground(Shop):
             return self.tags(id_).get("deploy-id", "")
         found = re.match(r"(\w+?)_(\d{8})t(\d{6})z_(\w{5})_", id_)
         return f"{found[1]}/{found[2]}T{found[3]}Z-{found[4]}" if found else ""
+
+
+class GroundInBucket(LedgerInBucket, Ground):
+    """The same with its ledger in S3: the record follows (docs/adr/0030)."""
+
+    def prepare(self) -> None:
+        """As before the first act."""
+        self.keep_ledger_in_bucket_of_record()
+        super().prepare()
+
+    def ledger(self) -> str:
+        """The object's text."""
+        return self.text()
 
 
 def rooted(ledger: str) -> frozenset[str]:

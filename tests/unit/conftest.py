@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
+from deployer.cli.shared import Staged
+from reconciler.cli.shared import CliContext
+from tests.support.answers import check_answer
 from tests.support.aws_api import Api, serving
 
 
@@ -21,3 +25,19 @@ def api(account: Api) -> Api:
     """The account, bare."""
     account.reset()
     return account
+
+
+@pytest.fixture(autouse=True)
+def answers_are_as_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test makes a command answer, in text or not, is as its schema says."""
+    for cls in (CliContext, Staged):
+        monkeypatch.setattr(cls, "answer", _checking(cls.answer))
+
+
+def _checking(answer: Callable[..., None]) -> Callable[..., None]:
+    def checked(self: Any, schema: str, value: Mapping[str, Any], *rest: Any, **more: Any) -> None:
+        if schema:
+            check_answer({"schema": schema, **value})
+        answer(self, schema, value, *rest, **more)
+
+    return checked

@@ -1,11 +1,11 @@
-"""Checks of what AWS would answer: permissions, quotas, tags, disks, the clock."""
+"""Checks of what AWS would answer: permissions, tags, disks, the clock."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deployer.aws.trials import STANDARD_VCPUS, AwsTrials
+from deployer.aws.trials import AwsTrials
 from deployer.commands.doctor.check import Found, Skipped
 from deployer.commands.doctor.readings import ServiceReadings
 from deployer.compute import ImageOrder, LaunchOrder
@@ -50,7 +50,7 @@ def dry_run(readings: ServiceReadings) -> str:
     said = readings.ports.service.instance
     cloud.try_image(ImageOrder(live.id, tags.deploy.image_name, image, said.no_reboot))
     cloud.try_label(live.id, {t.STATE: live.tags.get(t.STATE, "live")})
-    order = _order(readings, _shape(readings), born)
+    order = _order(readings, shape_of(readings), born)
     try:
         cloud.try_launch(order)
     except CloudError as error:
@@ -88,35 +88,6 @@ def policy(readings: ServiceReadings) -> str:
     return "IAM allows every action of the deployer's policy"
 
 
-def addresses(readings: ServiceReadings) -> str:
-    """Whether a subnet has addresses for all new machines: they are launched into one."""
-    wanted, count = _shape(readings), readings.ports.service.instance.count
-    cloud = trials(readings)
-    left = {subnet: cloud.free_addresses(subnet) for subnet in wanted.subnets}
-    if left and max(left.values()) < count:
-        raise Refused(
-            f"no subnet has {count} free addresses: "
-            + ", ".join(f"{subnet} {free}" for subnet, free in left.items()),
-            cure="name a larger one in instance.subnets",
-        )
-    return ", ".join(f"{free} free in {subnet}" for subnet, free in left.items()) or "not known"
-
-
-def quota(readings: ServiceReadings) -> str:
-    """Whether the account may run more machines, where the quota may be read."""
-    try:
-        room = trials(readings).vcpus()
-    except (CloudError, AccessDenied) as error:
-        raise Skipped(f"the quota cannot be read: {error.message}") from error
-    if room.used >= room.limit:
-        raise Refused(
-            f"{room.used} of {room.limit} vCPUs run: AWS would refuse the new machines",
-            cure="aws service-quotas request-service-quota-increase --service-code ec2 "
-            f"--quota-code {STANDARD_VCPUS} --desired-value {room.limit * 2}",
-        )
-    return f"{room.used} of {room.limit} vCPUs run"
-
-
 def tags(readings: ServiceReadings) -> str:
     """Whether the live machine, adopted or not, has room for the tags that we write."""
     reading, ledger = readings.known()
@@ -137,29 +108,12 @@ def tags(readings: ServiceReadings) -> str:
 
 def disks(readings: ServiceReadings) -> Found:
     """What is copied with each release, and what that costs."""
-    wanted = _shape(readings)
+    wanted = shape_of(readings)
     service, prices = readings.ports.service, readings.ports.prices
     fleet = NewMachines(wanted.type, wanted.disks, wanted.public, service.instance.count)
     listed = ", ".join(_disk_words(wanted)) or "none known"
-    faults = _key_faults(readings, wanted)
-    if faults:
-        raise Refused(
-            f"the KMS key of a disk cannot be used: {faults[0]}",
-            cure="aws kms enable-key --key-id …, or aws kms cancel-key-deletion --key-id …",
-            detail="\n".join(faults[1:]),
-        )
     notes = volume_notes(service, readings.live(), prices)
     return Found(f"{listed}; {cost_lines(service, fleet, prices)[0]}", notes)
-
-
-def _key_faults(readings: ServiceReadings, wanted: Shape) -> list[str]:
-    """The keys of encrypted disks that are not enabled, where that may be asked."""
-    keys = sorted({one.key for one in wanted.disks if one.key})
-    try:
-        faults = {key: trials(readings).key_fault(key) for key in keys}
-    except (CloudError, AccessDenied, Skipped):
-        return []  # a key of another account, or no permission: the launch names the key
-    return [f"{key}: {fault}" for key, fault in faults.items() if fault]
 
 
 def _disk_words(wanted: Shape) -> Sequence[str]:
@@ -176,7 +130,8 @@ def trials(readings: ServiceReadings) -> AwsTrials:
     return readings.trials
 
 
-def _shape(readings: ServiceReadings) -> Shape:
+def shape_of(readings: ServiceReadings) -> Shape:
+    """The properties of the new machines, as a release would infer them."""
     ports = readings.ports
     _, ledger = readings.known()
     return shape(ports.service, readings.live(), client_addresses(ports.managed, ledger))

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 from deployer.aws.trials import AwsTrials
 from deployer.checks.session import outlasts
-from deployer.commands.doctor import cloud, machine, service
+from deployer.commands.doctor import cloud, machine, room, service
 from deployer.commands.doctor.check import Check, Found, Status, attempt
+from deployer.commands.doctor.disk_keys import disk_keys
 from deployer.commands.doctor.readings import ServiceReadings
 from deployer.provisioning.repository import examine_code
 from deployer.wiring import wired
@@ -37,16 +38,19 @@ PROBES: Sequence[tuple[str, Probe]] = (
     ("clock", cloud.clock),
     ("dry run", cloud.dry_run),
     ("policy", cloud.policy),
-    ("addresses", cloud.addresses),
-    ("quota", cloud.quota),
+    ("addresses", room.addresses),
+    ("quota", room.machines),
+    ("groups", room.target_groups),
     ("tags", cloud.tags),
     ("disks", cloud.disks),
+    ("disk keys", disk_keys),
     ("ssh", machine.ssh),
     ("systemd", machine.systemd),
     ("cloud-init", machine.cloud_init),
     ("disk", machine.disk),
     ("tools", machine.tools),
     ("units", machine.units),
+    ("files", service.files),
     ("database", service.database),
     ("roles", service.roles),
     ("dump tools", service.dump_tools),

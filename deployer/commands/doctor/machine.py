@@ -8,6 +8,7 @@ from deployer.commands.doctor import machine_survey
 from deployer.commands.doctor.check import Found, Skipped
 from deployer.commands.doctor.readings import ServiceReadings
 from deployer.provisioning.live_check import ask_live
+from deployer.provisioning.smoke_ports import refuse_closed_ports
 from reconciler.errors import Refused, SmokeFailed
 from reconciler.model.resource import INSTANCE
 from reconciler.util import humanize
@@ -98,7 +99,10 @@ def smoke(readings: ServiceReadings) -> str:
     if answer.unasked:
         raise Skipped(answer.unasked)
     if answer.trouble:
-        name = readings.ports.service.name
+        service = readings.ports.service
+        # A port that nobody lets us in to is another cause than an app that does not answer.
+        refuse_closed_ports(service.smoke, live.at, direct=service.ssh.via == "direct")
+        name = service.name
         raise SmokeFailed(
             f"{answer.trouble}, on live: every release would be given up",
             cure=f"If live serves, correct [[smoke]] of services/{name}.toml (path, port, "

@@ -56,7 +56,7 @@ class ServiceReadings:
     def _machine(self) -> MachineSurvey:
         """By the way that a release takes: SSH as configured, `sudo -n`."""
         service = self.ports.service
-        script = survey_script(("/", "/var/lib", service.code.path))
+        script = survey_script(("/", "/var/lib", service.code.path, *service.carry))
         command = Command(script, "look the system over", sudo=True, timeout=ASK_SECONDS)
         live = self.resource()
         return read_from(

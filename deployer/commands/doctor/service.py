@@ -12,10 +12,11 @@ from deployer.commands.doctor.readings import ASK_SECONDS, ServiceReadings
 from deployer.provisioning.database_copy import CopyJob, check_tools
 from deployer.provisioning.local_shell import LocalShell
 from deployer.release.context import ReleaseInputs, ReleaseOptions
+from deployer.release.live.carried_files import refuse_files
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.steps.guard import refuse
 from reconciler.database.postgres.connection import AdminUrl
-from reconciler.errors import Refused
+from reconciler.errors import AccessDenied, DatabaseError, Refused
 from reconciler.machine.shell import read_from
 from reconciler.util import humanize
 
@@ -52,7 +53,10 @@ def record(readings: ServiceReadings) -> Found:
     reading, _ = readings.known()
     address = reading.address
     if not readings.ports.managed.traffic.in_batch:
-        return Found(f"{address.record} in {address.zone}, left as it is")
+        place = f" in {address.zone}" if address.zone else ""
+        by_address = readings.ports.managed.traffic.by_address
+        follows = "switched after the ledger" if by_address else "left as it is"
+        return Found(f"{address.record}{place}, {follows}")
     if reading.a is None:
         raise Refused(
             f"{address.record} has no A record in {address.zone} ({address.zone_id})",
@@ -110,6 +114,12 @@ def roles(readings: ServiceReadings) -> Found:
     return Found(said, notes)
 
 
+def files(readings: ServiceReadings) -> str:
+    """Whether the files that are carried can be: folders, file systems, tools on live."""
+    readings.known()
+    return refuse_files(readings.ports, readings.state().service_plan)
+
+
 def dump_tools(readings: ServiceReadings) -> str:
     """Whether pg_dump and pg_restore fit the server, where the copy will run."""
     service = readings.ports.service
@@ -119,7 +129,10 @@ def dump_tools(readings: ServiceReadings) -> str:
     _, ledger_ = readings.known()
     source = live_database(readings.ports, ledger_)
     server = readings.ports.managed.reach.databases()
-    major = server.survey_copy(source, config.app_role).major
+    try:
+        major = server.survey_copy(source, config.app_role).major
+    except (DatabaseError, AccessDenied) as error:
+        raise Skipped(f"the server cannot be asked as `roles` would: {error.message}") from error
     admin = AdminUrl.parse(readings.ports.resolve(config.admin).reveal())
     job = CopyJob(admin, source, "", config.app_role, major=major, timeout=ASK_SECONDS)
     if config.run == "here":

@@ -17,7 +17,7 @@ from deployer.checks.ledger_room import refuse_full
 from deployer.checks.other_names import refuse_claimed
 from deployer.checks.served import claim_groups, refuse_unclaimed, seen_through
 from deployer.checks.service_state import refuse_gaps
-from deployer.commands.move.traffic_kind import as_traffic_finds_it, found_alike
+from deployer.commands.move.traffic_kind import as_traffic_finds_it, by_record, found_alike
 from deployer.ports import Ports
 from reconciler.database.identity import claims
 from reconciler.database.port import DatabaseServer
@@ -236,7 +236,8 @@ def _refuse_other_place(ports: Ports, ledger: Ledger, found: tuple[Resource, ...
 def _refuse_other_traffic(ports: Ports, old: LedgerAddress) -> None:
     """The claim of a record and its switch are one store's; so one change at a time."""
     new = ports.managed.address
-    if bool(new.bucket or old.bucket) and old.traffic != new.traffic:
+    same = old.traffic == new.traffic or (by_record(old) and by_record(new))
+    if (new.bucket or old.bucket) and not same:
         raise Refused(
             f"{old.service} goes from {old.whereabouts} to {new.whereabouts} and gets other "
             "traffic: that is two moves",

@@ -8,9 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.model.ledger import Ledger, Live, Via
-from reconciler.model.reading import Reading
+from reconciler.model.reading import LedgerAddress, Reading
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.traffic.release_addresses import existing, via_of
+
+
+def by_record(address: LedgerAddress) -> bool:
+    """Whether the record leads to live: in the ledger's batch, or by its claim."""
+    return all(route.endswith(f"/{address.record}") for route in address.traffic)
 
 
 def as_traffic_finds_it(reading: Reading, live: Live, found: tuple[Resource, ...]) -> Live:

@@ -96,6 +96,7 @@ def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
         raise _held(managed.name, wanted)
     pointed = reading.a.addresses if reading.a and managed.traffic.in_batch else None
     managed.ledgers.swap(reading, wanted.new, pointed)
+    managed.traffic.acknowledge()
     retag(ports, tagged(managed, world.inventory), wanted.new)
     return wanted
 

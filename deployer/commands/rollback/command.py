@@ -16,6 +16,7 @@ from deployer import events as e
 from deployer.checks import refusals
 from deployer.checks.served import refuse_strangers
 from deployer.checks.service_state import ServiceState, survey
+from deployer.commands.rollback import files
 from deployer.commands.rollback.context import RollbackContext, choose
 from deployer.commands.rollback.databases import refuse_early, shut_newer
 from deployer.commands.rollback.start import start
@@ -98,6 +99,7 @@ def _begin(
     assert ledger.live is not None
     run = RollbackContext(ports, emit, discard_writes, seen, reading, ledger.live, target, lease)
     refuse_early(run)
+    files.refuse_early(run)
     steps = ("guard", *(name for name, _ in _steps(ports)), "follow-up")
     names = (run.release(target.id), run.release(ledger.live.id))
     began = e.ReleaseBegan(service.name, str(mine), *names, steps)
@@ -136,7 +138,7 @@ def _shut(run: RollbackContext) -> str:
     its jobs ran twice, or nowhere. The lease was just renewed: a label has no fence.
     """
     run.ports.managed.label(run.seen.machines(run.target.id), Label.PENDING)
-    return shut_newer(run)
+    return f"{shut_newer(run)}{files.leave_files(run)}"
 
 
 def _commit(run: RollbackContext) -> str:

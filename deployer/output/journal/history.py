@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from deployer.commands.status import DeployLine, ServiceStatus
+from deployer.output.answers import EventsAnswer
 from deployer.output.status import unknown_cure
 from deployer.output.verdict import release_of
 from reconciler.model import tags as t
@@ -99,7 +99,7 @@ def _source(journal: Journal | None, found: list[HistoryEvent]) -> Iterator[str]
         yield f"From the ledger and the journal{older}."
 
 
-def history_json(status: ServiceStatus, journal: Journal | None) -> dict[str, Any]:
+def history_json(status: ServiceStatus, journal: Journal | None) -> EventsAnswer:
     """The events, and where they were read, for programs."""
     return {
         "events": [

@@ -21,7 +21,9 @@ def code(run: ReleaseContext) -> str:
     """Upload and install. A machine has the old tree or the new one, never a mixture."""
     said = run.ports.service.code
     shells = [machine.shell for machine in run.created.machines]
-    place = UploadPaths(said.path, run.deploy.stem, _below(said.path, run.env_file))
+    place = UploadPaths(
+        said.path, run.deploy.stem, _below(said.path, run.env_file, *run.ports.service.carry)
+    )
     limits = run.ports.service.limits
     ship(
         shells,
@@ -55,7 +57,7 @@ def _still_shut(run: ReleaseContext, shell: Shell) -> None:
         raise
 
 
-def _below(path: str, env_file: str) -> tuple[str, ...]:
-    """The env file, if it lies inside the replaced tree: it is kept."""
-    inside = env_file.startswith(f"{path.rstrip('/')}/")
-    return (env_file.removeprefix(f"{path.rstrip('/')}/"),) if inside else ()
+def _below(path: str, *kept: str) -> tuple[str, ...]:
+    """What lies inside the replaced tree and is kept: the env file, and files to carry."""
+    top = f"{path.rstrip('/')}/"
+    return tuple(one.removeprefix(top) for one in kept if one.startswith(top))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from deployer import events as e
 from deployer.release.context import ReleaseContext
+from deployer.release.live.carried_files import rest
 from deployer.release.traffic_switch import refuse_moved, switch
 from reconciler.errors import DatabaseError
 
 
 def commit(run: ReleaseContext) -> str:
     """Swap the ledger and the A record together. After this, nothing of this deploy is deleted."""
+    rest(run)
     _verify_freeze(run)
     live = run.start.reading.ledger.live
     seen = live.id if live else None

@@ -19,6 +19,7 @@ from deployer.provisioning.database_copy import (
 from deployer.provisioning.local_shell import LocalShell, Runner
 from deployer.release.clock import elapsed
 from deployer.release.context import Freeze, ReleaseContext
+from deployer.release.live.carried_files import first_pass, last_pass
 from deployer.release.steps.shared_database import is_shared, remember_live, share
 from reconciler.config.service import Database
 from reconciler.database.copying import schema_changed
@@ -53,14 +54,17 @@ def database(run: ReleaseContext) -> str:
         if is_shared(run, config):
             return share(run, server, source, owner)
     remember_live(run, server, source, owner)
+    first_pass(run)
     prepared = _prepare(run, config, server, source)
     if run.options.rehearsal:
         began = elapsed()
         _fill(run, config, server, prepared)
+        last_pass(run)
         run.database.frozen_seconds = elapsed() - began  # a release refuses writes that long
     else:
         _freeze(run, config, server, owner, source)
         _fill(run, config, server, prepared)
+        last_pass(run)  # before a migration, which may change what it finds there
     _point(run, config, run.database.name)
     return f"{run.database.name}, a copy of {source}"
 

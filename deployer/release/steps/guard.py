@@ -21,6 +21,7 @@ from deployer.checks.service_state import NOT_OURS, ServiceState, survey
 from deployer.ports import Ports
 from deployer.release.context import REHEARSAL, ReleaseInputs, StartingPoint
 from deployer.release.inferred_settings import volume_notes
+from deployer.release.live.carried_files import refuse_files
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.live.gate import refuse_nameless
 from deployer.release.steps.image import live_machine
@@ -68,6 +69,7 @@ def guard(run: ReleaseInputs) -> StartingPoint:
         run.emit(e.Warned(note))
     for line in check_live(run.ports, start.service_plan, run.options.despite):
         run.emit(e.Warned(line))
+    refuse_files(run.ports, start.service_plan)
     _refuse_full(run, start)
     return start
 

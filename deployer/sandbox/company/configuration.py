@@ -23,7 +23,7 @@ _SERVICE = """\
 record  = "{name}.{zone}"
 account = "{account}"
 region  = "{region}"
-files   = "none"                 # it keeps nothing on its own disk
+files   = "none"                 # nobody uploads photos to it
 keep    = 2
 
 [code]

@@ -29,6 +29,7 @@ class TargetGroupTraffic:
     listeners: tuple[str, ...]
     backoff: Backoff = field(default=AWS_BACKOFF)
     in_batch: bool = False
+    by_address: bool = False
     addresses: tuple[str, ...] = ()
     steps: tuple[tuple[str, str], ...] = (
         ("health", "in a new target group of each route, by the load balancer's own word"),
@@ -137,6 +138,9 @@ class TargetGroupTraffic:
         """See `Traffic.mark_drained`: by the group's own deregistration delay."""
         arn = self._groups.arn(group)
         self._groups.tag([arn], {t.DRAINED: format_time(since + self._delay(arn))})
+
+    def acknowledge(self) -> None:
+        """See `Traffic.acknowledge`."""
 
     def tag(self, groups: Sequence[str], tags: Mapping[str, str]) -> None:
         """See `Traffic.tag`."""

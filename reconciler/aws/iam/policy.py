@@ -129,10 +129,12 @@ def doctor(scope: Scope) -> Document:
     """In addition to the deployer's: what `deployer doctor` asks, if it may, before a release."""
     role = f"arn:aws:iam::{scope.account}:role/deployer"
     keys = [f"arn:aws:kms:{region}:{scope.account}:key/*" for region in scope.regions]
+    quotas = ["servicequotas:GetServiceQuota", "ec2:DescribeInstanceTypes"]
+    quotas += ["elasticloadbalancing:DescribeAccountLimits"] if scope.listeners else []
     return _document(
         allow("AskWhatIsAllowed", "iam:SimulatePrincipalPolicy", role),
-        allow("ReadTheQuotaOfMachines", "servicequotas:GetServiceQuota", "*"),
-        allow("SeeWhetherADisksKeyIsEnabled", "kms:DescribeKey", keys),
+        allow("ReadQuotas", quotas, "*"),
+        allow("SeeWhetherADisksKeyCanBeUsed", ["kms:DescribeKey", "kms:GetKeyPolicy"], keys),
     )
 
 

@@ -14,6 +14,7 @@ from reconciler.config.service import Service
 from reconciler.config.ssh import INSTANCE_CONNECT
 from reconciler.errors import ConfigError
 from reconciler.model.reading import LedgerAddress
+from reconciler.traffic.record_claim import claim_name
 from reconciler.util.secret import Reference
 
 Locate = Callable[[Service], LedgerAddress]
@@ -29,7 +30,16 @@ class GivenZones:
         """The service's ledger. Raises ConfigError if no named zone contains its record."""
         if service.ledger:
             address = LedgerAddress.in_bucket(service.ledger, service.name, service.record)
-            return replace(address, watched=tuple(map(self._id, service.witness_zones)))
+            address = replace(address, watched=tuple(map(self._id, service.witness_zones)))
+            follows = service.traffic.kind == "record"
+            return _with_record(address, self._around(service)[0]) if follows else address
+        id_, zone = self._around(service)
+        watched = tuple(map(self._id, service.witness_zones))
+        address = LedgerAddress(service.name, id_, zone, service.record)
+        return replace(address, also=service.also, watched=watched)
+
+    def _around(self, service: Service) -> tuple[str, str]:
+        """The zone of the record: its id and its name."""
         around = [id_ for id_ in self.ids if f".{service.record}".endswith(f".{id_}")]
         zone = max(around, key=len, default="")
         if not zone:
@@ -37,10 +47,7 @@ class GivenZones:
                 f"no --zone that was given contains {service.record}",
                 cure=f"--zone {service.record.partition('.')[2]}=ITS-ID",
             )
-        watched = tuple(map(self._id, service.witness_zones))
-        id_ = service.zone if service.zone.startswith("Z") else self.ids[zone]
-        address = LedgerAddress(service.name, id_, zone, service.record)
-        return replace(address, also=service.also, watched=watched)
+        return service.zone if service.zone.startswith("Z") else self.ids[zone], zone
 
     def _id(self, zone: str) -> str:
         if "." in zone and zone not in self.ids:
@@ -60,14 +67,16 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
     services = [service for service in settings.services.values() if service.account == chosen]
     located = [locate(service) for service in services]
     ledgers = [address for address in located if not address.bucket]
+    claimed = [address for address in located if _record_zone(address)]
     notices = settings.reconciler.notices
     return Scope(
         account=chosen,
         regions=_sorted(service.region for service in services),
         services=tuple(service.name for service in services),
-        zones=_sorted(ledger.zone_id for ledger in ledgers),
-        names=tuple(
-            name for ledger in ledgers for name in (ledger.record, ledger.name, *ledger.also)
+        zones=_sorted([one.zone_id for one in ledgers] + [_record_zone(one) for one in claimed]),
+        names=(
+            *(name for one in ledgers for name in (one.record, one.name, *one.also)),
+            *(name for one in claimed for name in (one.record, claim_name(one.record))),
         ),
         watched=_sorted(id_ for ledger in located for id_ in ledger.watched),
         parameters=_sorted(
@@ -87,6 +96,19 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
         ssh_users=_sorted(one.ssh.user for one in services if one.ssh.key == INSTANCE_CONNECT),
         objects=tuple(address for address in located if address.bucket),
     )
+
+
+def _with_record(address: LedgerAddress, zone_id: str) -> LedgerAddress:
+    """The ledger in S3 that a record of this zone follows."""
+    watched = tuple(dict.fromkeys((zone_id, *address.watched)))
+    return replace(address, traffic=(f"{zone_id}/{address.record}",), watched=watched)
+
+
+def _record_zone(address: LedgerAddress) -> str:
+    """The zone of the record that follows a ledger in S3; '' for other traffic."""
+    ends = f"/{address.record}"
+    routes = (one for one in address.traffic if address.bucket and one.endswith(ends))
+    return next((one.removesuffix(ends) for one in routes), "")
 
 
 def _account(settings: Settings, account: str) -> str:

@@ -47,7 +47,11 @@ def collate(asked: CliContext, place: str, report: str | None) -> int:
     if report is not None:
         objects, name = open_file(report)
         objects.put(name, json.dumps(answer, ensure_ascii=False).encode())
-    asked.answer(answer, lambda: "\n".join(collation_lines(found, verbose=asked.verbose)))
+    asked.answer(
+        "reconciler.collate/1",
+        answer,
+        lambda: "\n".join(collation_lines(found, verbose=asked.verbose)),
+    )
     return Exit.DONE if found.clean else Exit.DIRT
 
 

@@ -41,6 +41,7 @@ def scopes(asked: CliContext, place: str | None) -> None:
     if place is not None:
         run_files(place).begin(answer["scopes"])
     asked.answer(
+        "reconciler.scopes/1",
         answer,
         lambda: "\n".join(
             aligned(

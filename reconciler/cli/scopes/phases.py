@@ -54,7 +54,9 @@ def inventory(asked: CliContext, scope: str, place: str) -> int:
     count = sum(len(ids) for ids in index.groups.values())
     gaps = [gap.reason for gap in index.gaps]
     answer = {"scope": str(cell), "resources": count, "gaps": gaps}
-    asked.answer(answer, lambda: "\n".join([f"{cell}: {count} resources", *gaps]))
+    asked.answer(
+        "reconciler.inventory/1", answer, lambda: "\n".join([f"{cell}: {count} resources", *gaps])
+    )
     return Exit.DIRT if gaps else Exit.DONE
 
 
@@ -84,5 +86,5 @@ def ledgers(asked: CliContext, place: str) -> int:
     lines = [f"the ledgers of {scopes} in {calls}"]
     lines += [f"no inventory: {scope}" for scope in found.missing]
     lines += [f"ledger not read: {name}" for name in found.lost]
-    asked.answer(answer, lambda: "\n".join(lines))
+    asked.answer("reconciler.ledgers/1", answer, lambda: "\n".join(lines))
     return Exit.DIRT if found.missing or found.lost else Exit.DONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
@@ -114,7 +114,7 @@ class Record:
             self.result = self._result(code_of(error), redact(said), cure)
 
     def _result(
-        self, code: int, message: str = "", cure: str = "", answer: dict[str, object] | None = None
+        self, code: int, message: str = "", cure: str = "", answer: Mapping[str, Any] | None = None
     ) -> ScopeResult:
         from reconciler.sweep.scopes.result import ScopeResult
 

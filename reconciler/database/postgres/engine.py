@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
@@ -29,6 +30,7 @@ from reconciler.database.postgres import drop as dropping
 from reconciler.database.postgres.connection import AdminUrl, Tunnel, speaking
 from reconciler.database.postgres.copying import loading
 from reconciler.database.postgres.copying.definitions import definitions
+from reconciler.database.postgres.copying.free_room import free_bytes
 from reconciler.database.postgres.copying.survey import survey
 from reconciler.database.postgres.roles import examine
 from reconciler.database.state_comment import Memory
@@ -118,7 +120,9 @@ class PostgresServer:
 
     def survey_copy(self, name: str, app_role: str) -> CopySurvey:
         with self._session(name, f"cannot tell whether database {name} can be copied") as session:
-            return survey(session, app_role)
+            found = survey(session, app_role)
+        with self._session("", "cannot ask the server how much is free") as session:
+            return replace(found, free_bytes=free_bytes(session))
 
     def definitions(self, name: str) -> str:
         with self._session(name, f"cannot read the definitions of database {name}") as session:

@@ -21,7 +21,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from reconciler.errors import CannotConnect, ConfigError, ConnectionLost, ShellError
 from reconciler.machine.host_key import PinnedKey, PublicHostKey, fingerprint
-from reconciler.machine.shell import Command, CommandResult, OnBytes
+from reconciler.machine.shell import Command, CommandResult, OnBytes, OnOutput, Pipes
 from reconciler.machine.ssh import interactive
 from reconciler.machine.ssh.execution import execute, wire_script
 from reconciler.machine.ssh.port_forward import listening
@@ -224,15 +224,18 @@ class RemoteShell:
         return self._transport.is_active()
 
     def run(
-        self, command: Command, on_output: Callable[[bytes], None] | None = None
+        self, command: Command, on_output: OnOutput | None = None, pipes: Pipes | None = None
     ) -> CommandResult:
         with self._losing(command.label):
             channel = self._transport.open_session(timeout=command.timeout)
             try:
                 channel.exec_command(wire_script(command))
-                return execute(channel, command, self.host, on_output)
+                return execute(channel, command, self.host, on_output, pipes)
             finally:
                 channel.close()
+
+    def stream(self, command: Command, pipes: Pipes) -> None:
+        self.run(command, pipes=pipes)
 
     def attend(self, command: str) -> int:
         with self._losing(command or "the shell"):

@@ -13,11 +13,10 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 from reconciler.errors import CommandFailed, CommandTimedOut
-from reconciler.machine.shell import Command, CommandResult
+from reconciler.machine.shell import Command, CommandResult, OnOutput, Pipes
 from reconciler.machine.ssh.output_tail import Tail
 from reconciler.util.humanize import span
 
@@ -59,13 +58,14 @@ def execute(
     channel: Channel,
     command: Command,
     host: str,
-    on_output: Callable[[bytes], None] | None,
+    on_output: OnOutput | None,
+    pipes: Pipes | None = None,
 ) -> CommandResult:
-    """Sends stdin, reads to the end, checks the status.
+    """Sends stdin, reads to the end, checks the status. stdout goes to `pipes`, if any.
 
     Raises CommandFailed, CommandTimedOut; EOFError if the session died meanwhile.
     """
-    running = _Running(channel, command, on_output)
+    running = _Running(channel, command, on_output, pipes)
     if not running.drain():
         raise CommandTimedOut(
             f"{command.label} on {host} was given up after {span(command.timeout)}"
@@ -95,9 +95,15 @@ class _Running:
     """A running command: its outputs so far, its remaining input and time."""
 
     def __init__(
-        self, channel: Channel, command: Command, on_output: Callable[[bytes], None] | None
+        self,
+        channel: Channel,
+        command: Command,
+        on_output: OnOutput | None,
+        pipes: Pipes | None,
     ) -> None:
         self._channel = channel
+        self._more = pipes.read if pipes else None
+        self._sink = pipes.write if pipes else None
         self._input = memoryview(command.stdin)
         self._on_output = on_output
         self._end = time.monotonic() + command.timeout
@@ -107,7 +113,7 @@ class _Running:
 
     def drain(self) -> bool:
         """Reads until both streams ended and the status arrived; False if time is up first."""
-        if not self._input:
+        if not self._has_input():
             self._channel.shutdown_write()
         poll = select.poll()
         poll.register(self._channel.fileno(), select.POLLIN)
@@ -119,7 +125,7 @@ class _Running:
             if ended:
                 return self._channel.status_event.wait(left)
             # poll signals output only, not that the send window has opened.
-            poll.poll(min(left, 0.02 if self._input else 1.0) * 1000)
+            poll.poll(min(left, 0.02 if self._has_input() else 1.0) * 1000)
         return False
 
     def why_late(self) -> str:
@@ -131,10 +137,17 @@ class _Running:
     def _read(self) -> bool:
         channel, moved = self._channel, False
         if channel.recv_ready():
-            moved = self._keep(channel.recv(_CHUNK), self.stdout)
+            data = channel.recv(_CHUNK)
+            moved = self._pass_on(data) if self._sink else self._keep(data, self.stdout)
         if channel.recv_stderr_ready():
             moved = self._keep(channel.recv_stderr(_CHUNK), self.stderr) or moved
         return moved
+
+    def _pass_on(self, data: bytes) -> bool:
+        assert self._sink is not None
+        if data:
+            self._sink(data)
+        return bool(data)
 
     def _keep(self, data: bytes, stream: Tail) -> bool:
         stream.add(data)
@@ -144,13 +157,29 @@ class _Running:
         return bool(data)
 
     def _write(self) -> bool:
-        if not self._input or not self._channel.send_ready():
+        if not self._has_input() or not self._channel.send_ready():
             return False
         try:
-            sent = self._channel.send(bytes(self._input[:_CHUNK]))
-            self._input = self._input[sent:]
-            if not self._input:
+            if not self._input and not self._refill():
+                return False
+            if self._input:
+                sent = self._channel.send(bytes(self._input[:_CHUNK]))
+                self._input = self._input[sent:]
+            if not self._has_input():
                 self._channel.shutdown_write()
         except OSError:  # the command closed its stdin or ended: its status says what that means
-            self._input = memoryview(b"")
+            self._input, self._more = memoryview(b""), None
         return True
+
+    def _has_input(self) -> bool:
+        """Whether there is input to send, now or later."""
+        return bool(self._input) or self._more is not None
+
+    def _refill(self) -> bool:
+        """Take the next input; False where there is none yet. Its end counts as some."""
+        assert self._more is not None
+        data = self._more()
+        if data is None:
+            self._more = None
+        self._input = memoryview(data or b"")
+        return data != b""

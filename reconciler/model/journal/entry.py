@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reconciler.model.deploy_id import DeployId
 
-RELEASE, ROLLBACK, SWEEP = "release", "rollback", "sweep"
+RELEASE, ROLLBACK, SWEEP, REHEARSAL = "release", "rollback", "sweep", "rehearse"
 
 RUNNING = "running"
 """No end was written: it still runs, or its process died."""

@@ -89,6 +89,15 @@ def _release(entry: Entry, at_work: bool, end: str) -> _Made:
     return "failed", f"{name} in {entry.step or 'guard'}{_took(entry)}", lines
 
 
+def _rehearsal(entry: Entry, at_work: bool, end: str) -> _Made:
+    name = entry.release or entry.deploy
+    if entry.outcome == j.RUNNING:
+        return _without_end(at_work, end, f"rehearsal of {name} in {entry.step or 'guard'}")
+    if entry.outcome == j.DONE:
+        return "rehearsed", f"{name}{_took(entry)}", ()
+    return "failed", f"rehearsal of {name} in {entry.step or 'guard'}{_took(entry)}", [entry.why]
+
+
 def _rollback(entry: Entry, at_work: bool, end: str) -> _Made:
     what = f"from {entry.was} to {entry.release}"
     if entry.outcome in (j.ROLLED_BACK, j.UNFINISHED):
@@ -125,6 +134,7 @@ _MAKERS: Mapping[str, Callable[[Entry, bool, str], _Made]] = {
     j.RELEASE: _release,
     j.ROLLBACK: _rollback,
     j.SWEEP: _sweep,
+    j.REHEARSAL: _rehearsal,
 }
 
 

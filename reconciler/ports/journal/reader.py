@@ -9,11 +9,15 @@ from reconciler.errors import ToolError
 from reconciler.model.deploy_id import DeployId, format_time
 from reconciler.model.journal.codec import ENTRY, CorruptEntry, decode
 from reconciler.model.journal.entry import SWEEP, Entry
+from reconciler.model.journal.estimate import Estimate, estimate
 from reconciler.ports.journal.store import JournalStore
 from reconciler.util.concurrency import side_by_side
 
 MOST = 200
 """Entries that are read of one service: the newest."""
+
+LAST = 20
+"""Entries that are read for how long the newest release took."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ def read(
             problems.append(f"{key} in the journal is {error}")
     newest = tuple(sorted(entries, key=lambda entry: entry.id.born, reverse=True))
     return Journal(newest, tuple(problems), max(0, len(keys) - most))
+
+
+def last_figures(store: JournalStore, service: str) -> Estimate | None:
+    """How long the newest release, or rehearsal, took; None where none is known."""
+    return estimate(read(store, service, most=LAST).entries)
 
 
 def _is_entry(key: str) -> bool:

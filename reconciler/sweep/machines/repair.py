@@ -22,6 +22,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, INSTANCE, MAKING, Resource
 from reconciler.model.tags import UNITS, Label
+from reconciler.plan.deviation import first_machine
 from reconciler.plan.service_plan import OPEN, SHUT
 from reconciler.plan.standby import Standby, is_parked, reached, units_tag
 from reconciler.ports.service import ManagedService
@@ -100,7 +101,12 @@ def _machines(managed: ManagedService, work: Finish, desired: Desired) -> list[O
         jobs=_jobs(work, gate, desired),
         lacks=work.role is not Role.LIVE,
     )
-    found = side_by_side(machines, lambda machine: _machine(managed, gate, machine, act))
+    rest = replace(act, jobs="stop") if gate.first_only else act
+    first = first_machine(machines)
+    found = side_by_side(
+        machines,
+        lambda one: _machine(managed, gate, one, act if one.id == first else rest),
+    )
     return [_waiting(one, work, managed.name) for one in found] if act.jobs == "keep" else found
 
 
@@ -171,11 +177,18 @@ def _label(managed: ManagedService, work: Finish, desired: Desired) -> Sequence[
     A label has no fence: on a deploy that was forgotten meanwhile it would make the deploy lost.
     """
     stage = Standby.DRAINED if _is_drained(work) else Standby.SERVING
-    units = units_tag(digest(managed.gate), stage)
+    alone = bool(managed.gate and managed.gate.first_only) and work.role is Role.LIVE
+    first = first_machine(work.of(INSTANCE)) if alone else ""
+    units = {
+        one.id: units_tag(
+            digest(managed.gate, beside=alone and one.kind == INSTANCE and one.id != first), stage
+        )
+        for one in work.resources
+    }
     in_aws = [
         resource
         for resource in work.resources
-        if resource.kind != DATABASE and _is_due(resource, desired, units)
+        if resource.kind != DATABASE and _is_due(resource, desired, units[resource.id])
     ]
     if not in_aws:
         return ()
@@ -184,7 +197,11 @@ def _label(managed: ManagedService, work: Finish, desired: Desired) -> Sequence[
         if ledger.gen != work.generation:
             said = "not labelled: the ledger has changed, the next sweep decides again"
             return [Outcome(one, OutcomeStatus.BLOCKED, said) for one in in_aws]
-        return managed.heap.label(in_aws, desired.label, units)
+        written: list[Outcome] = []
+        for value in dict.fromkeys(units[one.id] for one in in_aws):
+            same = [one for one in in_aws if units[one.id] == value]
+            written += managed.heap.label(same, desired.label, value)
+        return written
     except ToolError as error:
         return [Outcome(one, OutcomeStatus.FAILED, error.message) for one in in_aws]
 

@@ -18,6 +18,7 @@ AT = datetime(2026, 11, 23, 3, 15, 2, 125000, UTC)
 ID = "shop/20261123T031502Z-7kq2m"
 EXAMPLES: tuple[e.Event, ...] = (
     e.Version("1", "0.1.0"),
+    e.Expected("v1.4.2", {"image": 48.2}),
     e.ReleaseBegan("shop", ID, "v1.5.0", "v1.4.2"),
     e.StepBegan("image"),
     e.StepNote("image", "creating from i-0a17be44"),

@@ -15,7 +15,7 @@ from deployer.commands.thaw import thaw
 from deployer.output.status import status_json, status_lines
 from deployer.provisioning.live_check import ask_live
 from reconciler.cost.price_list import Prices
-from reconciler.errors import CannotConnect
+from reconciler.errors import CannotConnect, DatabaseError
 from reconciler.exit_codes import Exit
 from reconciler.gc.retention import went_live
 from reconciler.model.fencing import FencedAct
@@ -191,3 +191,34 @@ def test_the_pasted_cure_helps(scene: Scene, state: Callable[[Scene], None]) -> 
     assert status_lines(after)[0].startswith("shop serves v1.5.0 and takes writes; DNS agrees")
     left = status_lines(after)
     assert not [cure for cure in pasted if any(line.endswith(f"  {cure}") for line in left)]
+
+
+def test_a_record_that_was_moved_is_an_alarm(scene: Scene) -> None:
+    """Clients go elsewhere: exit 4, and the first way out is to put it back."""
+    scene.ledgers.point(scene.address, "10.0.9.9")
+    found = status(scene.ports(), checks=True)
+    lines = status_lines(found)
+    assert lines[0].startswith("! clients of shop may not reach v1.5.0: the A record says 10.0.9.9")
+    [back] = [one for one in lines if "To put it back" in one]
+    assert back.endswith(f" an A record of {CLEAN.live.at[0] if CLEAN.live else ''}")
+    assert _code(found, asked=False) == Exit.DIRT
+
+
+def test_a_database_server_that_is_away_leaves_writes_unknown(scene: Scene) -> None:
+    """The app may answer all the same; what is unknown is never exit 0."""
+    scene.server.failing["databases"] = DatabaseError("cannot connect to 10.0.0.5:5432")
+    found = status(scene.ports(), checks=True)
+    assert status_lines(found)[0] == (
+        "! shop serves v1.5.0, but whether it takes writes is unknown: "
+        "cannot connect to 10.0.0.5:5432"
+    )
+    assert status_json(found)["takes_writes"] is None
+    assert _code(found, asked=False) == Exit.DIRT
+
+
+def test_a_machine_that_people_stopped_is_started_again(scene: Scene) -> None:
+    """The command names it: there may be nothing to go back to."""
+    scene.heap.change("i-17", state="stopped")
+    lines = status_lines(status(scene.ports(), checks=True))
+    assert lines[0] == "! shop DOES NOT ANSWER on v1.5.0: none of its machines is running"
+    assert any(one.endswith("aws ec2 start-instances --instance-ids i-17") for one in lines)

@@ -240,5 +240,33 @@ def test_a_trial_leaves_the_lock_table_to_production() -> None:
     assert not large.can_be_tried
     size, locks = copy_notes("shop", large)
     assert "needs about 3.2 GB" in size
-    assert "does not say how much is free" in size
+    assert "how much is free there is not known" in size
     assert "1601 of the server's 6400 locks" in locks
+
+
+def test_what_is_free_on_the_server_is_asked_where_it_may_be(
+    cluster: Cluster, job: CopyJob
+) -> None:
+    """A superuser's server runs df; nobody else may, and nothing is refused for not knowing."""
+    known = cluster.server("root").survey_copy(job.source, "app")
+    assert known.free_bytes is not None
+    assert known.free_bytes > known.size_bytes > 0
+    unknown = cluster.server().survey_copy(job.source, "app")
+    assert unknown.free_bytes is None
+    refuse_uncopyable(job.source, unknown)
+    with cluster.connect("postgres", "root") as session:
+        left = session.execute("SELECT count(*) FROM pg_class WHERE relname = 'free_room'")
+        assert left.fetchone() == (0,)
+
+
+def test_a_copy_for_which_there_is_no_room_is_refused() -> None:
+    """Before live is shut, with both figures; where it fits, they are said."""
+    full = CopySurvey(size_bytes=3 << 30, free_bytes=2 << 30)
+    with pytest.raises(Refused, match=r"needs about 3.2 GB .* where 2.1 GB are free") as caught:
+        refuse_uncopyable("shop", full)
+    assert "reconciler report" in caught.value.cure
+    fits = CopySurvey(size_bytes=3 << 30, free_bytes=9 << 30)
+    refuse_uncopyable("shop", fits)
+    assert copy_notes("shop", fits) == (
+        "the copy of shop needs about 3.2 GB of the 9.7 GB that are free on the database server",
+    )

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from deployer.sandbox.aws.state.termination import bury, forget_instance
+from reconciler.aws.deletion import judged
 from reconciler.aws.inventory import Ec2Inventory
 from reconciler.aws.route53.ledger_store import Route53Ledgers
+from reconciler.errors import CloudError
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.model import ledger as led
 from reconciler.model.deploy_id import DeployId
@@ -182,6 +184,20 @@ def test_not_found_after_terminate(yard: Yard) -> None:
     yard.check(result)
     assert yard.sweep().clean
     assert yard.standing() == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("InvalidInstanceID.NotFound", OutcomeStatus.UNSEEN),
+        ("InvalidGroup.InUse", OutcomeStatus.BLOCKED),
+        ("InternalError", OutcomeStatus.FAILED),
+    ],
+)
+def test_no_refusal_says_that_a_thing_is_gone(code: str, status: OutcomeStatus) -> None:
+    """EC2 does not find what runs, for a while: only a later look tells what is gone."""
+    machine = Resource(INSTANCE, "i-1", PLACE, {})
+    assert judged(machine, CloudError("refused", code=code)).status is status
 
 
 def test_a_listing_that_forgets(yard: Yard) -> None:

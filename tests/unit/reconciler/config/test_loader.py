@@ -143,7 +143,7 @@ GROUP = (
 EIP = '[traffic]\nkind = "elastic-ip"\nallocation = "eipalloc-0123456789abcdef0"'
 
 
-@pytest.mark.parametrize("traffic", [GROUP, EIP])
+@pytest.mark.parametrize("traffic", [GROUP, EIP, 'zone = "private"'])
 def test_a_ledger_in_a_bucket(write: Write, traffic: str) -> None:
     """For traffic that follows the ledger."""
     home = write("[code]", f"{BUCKET}\n{traffic}\n[code]")
@@ -153,7 +153,7 @@ def test_a_ledger_in_a_bucket(write: Write, traffic: str) -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        (BUCKET, "an A record in Route 53 are not changed in one step"),
+        (f'{BUCKET}\nalso = ["www.example.com"]', "also: names change with the ledger"),
         (f'{BUCKET}\n[traffic]\nkind = "target-group"', "traffic.listener: is wanted"),
         (f'{BUCKET}\n[traffic]\nkind = "elastic-ip"', "traffic.allocation: is wanted"),
         (f'{BUCKET}\nzone = "private"\n{EIP}', "zone: means nothing with `ledger`"),
@@ -404,7 +404,6 @@ def test_all_regions(write: Write) -> None:
     [
         ('"freeze"', '"follow"', 'database.writes = "follow" is not built yet'),
         ('engine  = "postgres"', 'engine = "rds"', 'database.engine = "rds" is not built yet'),
-        ('files   = "none"', 'files = "carry"\ncarry = ["/a"]', 'files = "carry" is not built yet'),
     ],
 )
 def test_what_is_not_built_is_refused_in_words(

@@ -283,3 +283,18 @@ def test_an_address_on_the_deploys_own_machine_is_its_own() -> None:
     address = replace(WHOLE[ADDRESS], used_by=("i-41",))
     assert doubt(address) == ""
     assert doubt(replace(address, used_by=("eni-41",))) == ""
+
+
+KNOWN = ownership.Adopted(("10.0.1.17",), ("i-17",))
+
+
+@pytest.mark.parametrize("known", [KNOWN, replace(KNOWN, ids=())], ids=["by id", "by address"])
+def test_rule_15_a_second_machine_with_an_adopted_ones_tags_is_not_it(
+    known: ownership.Adopted,
+) -> None:
+    """Started "more like this": the ledger's ids tell, those of an older ledger its addresses."""
+    original = next(one for one in ALL if one.id == "i-17")
+    copy = replace(original, id="i-copy", addresses=("10.0.1.99",))
+    there = {(one.kind, one.id): one for one in (original, copy)}
+    assert ownership.stands_in(original, known, there) == ""
+    assert "its tags are those of i-17" in ownership.stands_in(copy, known, there)

@@ -120,6 +120,7 @@ def test_what_else_acts_is_named(machine: FakeMachine) -> None:
         "job@1.service",
         "mailer.service",
         "the @reboot lines of /etc/cron.d/mine",
+        "the lines of /etc/cron.d/plain",
         "/etc/rc.local",
         "user units of alice (linger)",
     ]
@@ -128,6 +129,7 @@ def test_what_else_acts_is_named(machine: FakeMachine) -> None:
 def test_the_distributions_own_is_not_named(machine: FakeMachine) -> None:
     """What a package brought acts on every machine of that distribution, and nobody minds."""
     enable(machine, "ntp.service", "/etc/systemd/system/ntp.service")
+    machine.write("/etc/cron.d/e2scrub_all", "30 3 * * 0 root true\n")
     machine.write("/bin/dpkg", "#!/bin/sh\nexit 0\n", 0o755)
     assert warnings(ActivationGate(("shop",)), asked(machine, ActivationGate(("shop",)))) == ()
 
@@ -135,6 +137,7 @@ def test_the_distributions_own_is_not_named(machine: FakeMachine) -> None:
 def test_reboot_lines_of_a_gated_cron_run_on_a_new_live(machine: FakeMachine) -> None:
     """Gated, cron runs them when it first starts on a machine: that is said."""
     machine.write("/etc/cron.d/mine", "@reboot root true\n")
+    machine.write("/etc/cron.d/plain", "# every night\n@daily root true\n")
     gate = ActivationGate(("shop",), ("cron",))
     assert warnings(gate, asked(machine, gate)) == (
         "the @reboot lines of /etc/cron.d/mine run when cron.service first starts on a new live",

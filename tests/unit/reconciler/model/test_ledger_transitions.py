@@ -10,7 +10,16 @@ import pytest
 
 from reconciler.model import ledger_transitions as t
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Kept, Lease, Ledger, LedgerHome, Live, NotAllowed, Previous
+from reconciler.model.ledger import (
+    Kept,
+    Lease,
+    Ledger,
+    LedgerHome,
+    Live,
+    NotAllowed,
+    Previous,
+    acquire,
+)
 
 NOW = datetime(2026, 11, 23, 3, 15, 2, tzinfo=UTC)
 OLD, LIVE, ME = (DeployId("shop", NOW - timedelta(hours=age), "aaaaa") for age in (2, 1, 0))
@@ -67,6 +76,15 @@ def test_a_ledger_is_written_elsewhere_only_from_its_tombstone() -> None:
         t.close(closed, THERE)
     there = t.reopen(closed, "Z1/shop._deploy.example.com", ELSEWHERE)
     assert (there.moved, there.was, there.live) == ("", ("Z1/shop._deploy.example.com",), FREE.live)
+
+
+def test_a_service_that_has_left_takes_no_lease() -> None:
+    """Nobody releases or sweeps what was handed over, until somebody adopts it again."""
+    gone = t.leave(FREE, Live(LIVE, ("10.0.1.17",)), NOW, NOW + timedelta(days=7))
+    with pytest.raises(NotAllowed, match="has left"):
+        acquire(gone, ME, NOW)
+    back = t.adopt(gone, Live(LIVE, ("10.0.1.17",)), NOW)
+    assert acquire(back, ME, NOW).lease is not None
 
 
 def test_an_adopted_deploys_machine_is_recorded() -> None:

@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 
 from reconciler.cost.price_list import Prices
+from reconciler.exit_codes import Exit, code_of
 from reconciler.gc.rules import RULES
 from reconciler.gc.verdict import Reason
-from reconciler.output.explain import explain_json, explain_lines, find
+from reconciler.model.resource import INSTANCE, Gap, Inventory
+from reconciler.output.explain import explain_json, explain_lines, find, nothing_found
 from reconciler.plan.explain import questions
 from reconciler.plan.planner import plan
 from tests.support.random_worlds import world
-from tests.support.shop_world import ALL, CLEAN, planned
+from tests.support.shop_world import ALL, CLEAN, PLACE, planned
 
 
 def test_every_rule_has_a_name_of_its_own() -> None:
@@ -47,6 +49,7 @@ def test_what_is_in_use_is_asked_last() -> None:
     (verdict,) = find(whole, "vol-41")
     assert verdict.reason is Reason.IN_USE
     last = explain_json(whole, verdict, Prices())["asked"][-1]
+    assert last["said"] is not None
     assert (last["rule"], last["said"]["reason"]) == ("in use", "in use")
     assert "used by i-41  → kept" in "\n".join(explain_lines(whole, verdict, Prices()))
 
@@ -57,3 +60,13 @@ def test_a_stranger_is_asked_nothing() -> None:
     whole = planned(CLEAN, [strange])
     (verdict,) = find(whole, "i-17")
     assert explain_json(whole, verdict, Prices())["asked"] == []
+
+
+def test_what_could_not_be_read_is_not_said_to_be_missing() -> None:
+    """Unknown is not empty: the machine may well be there."""
+    unread = Inventory((), gaps=(Gap(PLACE, INSTANCE, "ec2:DescribeInstances is denied"),))
+    error = nothing_found(plan(unread, {}, {}), "i-17")
+    assert code_of(error) == Exit.DIRT
+    assert "i-17 was not found, and not everything could be read: instances of" in error.message
+    read = nothing_found(plan(Inventory(()), {}, {}), "i-17")
+    assert "nothing with the id i-17 carries our tags" in read.message

@@ -103,6 +103,17 @@ def test_a_file_can_only_take_away(scene: Scene) -> None:
     assert any("i-17" in one for one in out)
 
 
+def test_what_is_used_by_something_else_is_not_agreed_to(scene: Scene) -> None:
+    """A file without the image: its snapshot, though listed, is in use by what stays."""
+    (order,) = filed(scene.plan()).orders
+    without = replace(order, delete=tuple(one for one in order.delete if one.id != "ami-41"))
+    snapshot = scene.heap.at("snap-41")
+    assert order.may_delete(snapshot)
+    assert not without.may_delete(snapshot)
+    carried_out(scene, PlanFile(NOW, unfinished_only=False, orders=(without,)))
+    assert scene.heap.ids & DEAD_IDS == {"ami-41", "snap-41"}
+
+
 def test_all_repairs_or_none(scene: Scene) -> None:
     """Who is left gives up its jobs before who takes over begins them."""
     scene.heap.change("i-17", tags={t.STATE: "pending"})

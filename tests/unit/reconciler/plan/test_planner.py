@@ -13,7 +13,7 @@ from reconciler.gc.verdict import Role, Root
 from reconciler.model import tags as t
 from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
 from reconciler.model.resource import DATABASE, INSTANCE, RDS_SNAPSHOT, Gap, Inventory, Resource
-from reconciler.model.tags import Label
+from reconciler.model.tags import HELD_BY_ADOPTION, Label
 from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import Repair, ServicePlan, SweepRequest
 from tests.support.shop_world import (
@@ -198,41 +198,77 @@ def test_rule_11_a_record_moved_by_people_is_reported_and_not_moved_back() -> No
     assert planned(record=()).notes
 
 
+STARTED_AGAIN = {"addresses": ("10.0.1.99", "198.51.100.7"), "public": ("198.51.100.7",)}
+
+
 def test_rule_11_a_machine_that_was_stopped_and_started_is_followed() -> None:
     """The record still says what we wrote, and the whole set of machines has new addresses."""
-    moved = changed("i-17", addresses=("10.0.1.99", "198.51.100.7"), public=("198.51.100.7",))
+    moved = changed("i-17", **STARTED_AGAIN)
     assert planned(resources=moved).readdress == ("198.51.100.7",)
     assert planned(resources=moved, record=("203.0.113.5",)).readdress == ()
 
 
 @pytest.mark.parametrize(
     "facts",
-    [{"state": "stopped"}, {"addresses": ()}, {"kind": "volume"}],
+    [{"state": "stopped"}, {"addresses": (), "public": ()}, {"kind": "volume"}],
     ids=["stopped", "without an address", "not seen"],
 )
 def test_rule_11_never_to_a_set_that_is_not_whole(facts: dict[str, Any]) -> None:
     """A machine that is down or missing makes no new record."""
-    moved = changed("i-17", **{"addresses": ("10.0.1.99",), **facts})
+    moved = changed("i-17", **{**STARTED_AGAIN, **facts})
     assert planned(resources=moved).readdress == ()
+
+
+TWO = replace(CLEAN, live=Live(LIVE, ("203.0.113.7", "203.0.113.8")))
+TWIN = replace(next(one for one in ALL if one.id == "i-17"), id="i-18")
 
 
 def test_rule_11_each_machine_keeps_the_address_it_still_has() -> None:
     """Of two machines one was stopped: the other's address stays as it stands."""
-    twin = replace(next(one for one in ALL if one.id == "i-17"), id="i-18")
-    new, old = "198.51.100.7", "203.0.113.8"
-    stays = replace(twin, addresses=("10.0.1.18", old), public=(old,))
-    pair = (*changed("i-17", addresses=("10.0.1.17", new), public=(new,)), stays)
-    ledger = replace(CLEAN, live=Live(LIVE, ("203.0.113.7", "203.0.113.8")))
-    assert planned(ledger, pair).readdress == ("198.51.100.7", "203.0.113.8")
+    old = "203.0.113.8"
+    stays = replace(TWIN, addresses=("10.0.1.18", old), public=(old,))
+    pair = (*changed("i-17", **STARTED_AGAIN), stays)
+    assert planned(TWO, pair).readdress == ("198.51.100.7", "203.0.113.8")
+
+
+def test_rule_11_never_to_some_of_the_machines() -> None:
+    """Of two machines one is not seen, or has no public address yet: the record stays."""
+    started = changed("i-17", **STARTED_AGAIN)
+    assert planned(TWO, started).readdress == ()
+    assert planned(TWO, (*started, replace(TWIN, addresses=("10.0.1.18",)))).readdress == ()
+
+
+def test_rule_15_the_record_never_follows_a_copy_of_an_adopted_machine() -> None:
+    """An older ledger names no instance: the adopted machine and a copy of it look alike."""
+    adopted = changed("i-17", **STARTED_AGAIN)
+    adopted = tuple(
+        replace(one, token="", tags={**one.tags, t.HOLD: HELD_BY_ADOPTION})
+        if one.id == "i-17"
+        else one
+        for one in adopted
+    )
+    assert planned(resources=adopted).readdress == ()
+    named = replace(CLEAN, live=Live(LIVE, ("10.0.1.17",), ("i-17",)))
+    assert planned(named, adopted).readdress == ("198.51.100.7",)
 
 
 def test_rule_11_not_while_somebody_holds_the_lease() -> None:
     """A commit may be under way: the record is the holder's."""
     held = replace(CLEAN, lease=replace(LEASE, until=NOW))
-    assert planned(held, changed("i-17", addresses=("10.0.1.99",))).readdress == ()
+    assert planned(held, changed("i-17", **STARTED_AGAIN)).readdress == ()
 
 
 # Rule 6.
+
+
+def test_nothing_is_repaired_while_resources_were_not_described() -> None:
+    """What was skipped looked well, and is of the deploy: a repair needs all of it."""
+    wrong = changed("i-17", label="pending")
+    assert planned(resources=wrong).repairs
+    seen = Inventory(wrong, plain={(LIVE, DATABASE): 1})
+    [service_plan] = plan(seen, {"shop": root(CLEAN)}, {"shop": SweepRequest()}).services
+    assert service_plan.repairs == ()
+    assert service_plan.plain == {DATABASE: 1}
 
 
 def test_rule_6_an_unknown_service_has_an_empty_plan() -> None:
@@ -304,7 +340,7 @@ def test_a_young_sweep_starts_no_jobs_beside_those_it_cannot_see() -> None:
     whole = [one.deploy for one in plan_in(ledger, everything).repairs]
     assert whole == [LIVE, new]
     unfinished = plan_in(ledger, listed_young(everything), SweepRequest(unfinished_only=True))
-    assert unfinished.repairs
+    assert [one.deploy for one in unfinished.repairs] == [LIVE]  # of `new`, only a label is due
     assert all(
         one.kind == DATABASE
         for repair in unfinished.repairs

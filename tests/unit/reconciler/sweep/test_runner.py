@@ -278,6 +278,21 @@ def test_a_plan_that_is_refused_is_not_carried_out(scene: Scene) -> None:
     assert scene.did(*CHANGING) == []
 
 
+def test_a_later_rounds_plan_is_refused_as_well(scene: Scene) -> None:
+    """What comes up while the sweep is under way counts with what it has done."""
+    scene.heap.unlisted["snap-41"] = 1
+    plans: list[object] = []
+
+    def refuse_the_second(plan: object) -> None:
+        plans.append(plan)
+        if len(plans) > 1:
+            raise Refused("too much at once")
+
+    with pytest.raises(Refused):
+        scene.sweep(approve=refuse_the_second)
+    assert scene.heap.ids & DEAD_IDS == {"snap-41"}
+
+
 def test_what_is_left_is_said(scene: Scene) -> None:
     """The result names what there still is to do, with its reason."""
     scene.heap.protected["i-41"] = "protected"

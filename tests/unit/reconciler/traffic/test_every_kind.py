@@ -19,9 +19,10 @@ from tests.fakes.inventory import FakeHeap
 from tests.support import elastic_stage
 from tests.support.aws_api import DEPLOY, LEDGER, PLACE, Api
 from tests.support.elastic_stage import ElasticStage
+from tests.support.record_stage import RecordStage
 from tests.unit.reconciler.traffic import test_port as groups
 
-KINDS = ("fake groups", "elbv2", "fake elastic ip", "elastic ip")
+KINDS = ("fake groups", "elbv2", "fake elastic ip", "elastic ip", "record")
 
 
 @dataclass
@@ -57,6 +58,26 @@ class Stage:
         self.traffic.switch(route, taker, self.holders)
 
 
+@dataclass
+class RecordsStage(Stage):
+    """Of the record the ledger says who takes over: it is committed before the switch."""
+
+    commit: Callable[[], object] = lambda: None
+
+    def switch(self, route: str, taker: str) -> None:
+        self.commit()
+        super().switch(route, taker)
+
+
+def _record(api: Api) -> Stage:
+    made = RecordStage(api)
+    foreign = lambda: made.give(made.stranger)  # noqa: E731
+    order = JoinOrder(DEPLOY, (made.new,), {})
+    return RecordsStage(
+        made.traffic, order, foreign, made.spoil, elastic_stage.LIVE, commit=made.commit
+    )
+
+
 def _of_groups(made: groups.Stage) -> Stage:
     return Stage(made.traffic, made.order, made.foreign, made.sticky, groups.LIVE)
 
@@ -89,6 +110,8 @@ def stage(request: pytest.FixtureRequest) -> Stage:
     if request.param == "fake elastic ip":
         return _fake()
     api = request.getfixturevalue("api")
+    if request.param == "record":
+        return _record(api)
     return _of_groups(groups._real(api)) if request.param == "elbv2" else _real(api)
 
 

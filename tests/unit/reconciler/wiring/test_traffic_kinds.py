@@ -11,6 +11,7 @@ from reconciler.aws.elbv2.traffic import TargetGroupTraffic
 from reconciler.config.traffic import TrafficSettings
 from reconciler.model.reading import LedgerAddress
 from reconciler.traffic.record import RecordTraffic
+from reconciler.wiring.ledger_stores import LedgerStores
 from reconciler.wiring.traffic_kinds import KINDS, TrafficSource, build
 from tests.fakes.scene import service
 from tests.support.aws_api import Api
@@ -59,7 +60,7 @@ class Zone:
 def test_an_elastic_ip_goes_into_the_address(api: Api) -> None:
     """As the record names it, or as configured: it becomes part of the ledger's home."""
     made = api.ec2.allocate_address(Domain="vpc")
-    zone: Any = Zone((made["PublicIp"],))
+    zone: Any = LedgerStores(Zone((made["PublicIp"],)), None)  # type: ignore[arg-type]
     nothing: Any = None
     for said, where in (({}, zone), ({"allocation": made["AllocationId"]}, nothing)):
         asked = service(traffic={"kind": "elastic-ip", **said})

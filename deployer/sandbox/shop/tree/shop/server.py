@@ -5,6 +5,8 @@ GET  /healthz     200 if the database answers as this version needs it, else 500
 GET  /version     the version, as text
 GET  /orders/ID   one order
 POST /orders      takes an order (JSON: item, quantity, note); answers only after the commit
+GET  /photos/NAME size and digest of a photo
+POST /photos/NAME keeps the body as a file, and orders a print of it; answers after the commit
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from . import machine
+from . import machine, photos
 from .database import connect, query
 from .postgres import Error
 
@@ -42,12 +44,18 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(self._page)
         elif path.startswith("/orders/") and path[8:].isdigit():
             self._answer(lambda: self._order(int(path[8:])))
+        elif path.startswith("/photos/"):
+            self._photo(photos.read(path[8:]))
         else:
             self._json(404, {"error": "no such page"})
 
     def do_POST(self) -> None:
         """Take an order."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path.startswith("/photos/"):
+            name = self.path[8:]
+            self._answer(lambda: self._keep(name, body))
+            return
         if self.path != "/orders":
             self._json(404, {"error": "no such page"})
             return
@@ -99,6 +107,15 @@ class Handler(BaseHTTPRequestHandler):
             ((number,),) = query(session, "place_order", order)
         # Only here has the transaction been committed: what we acknowledge is kept.
         self._json(201, {"id": int(number or 0), "version": machine.version()})
+
+    def _keep(self, name: str, body: bytes) -> None:
+        kept = photos.write(name, body)
+        with connect() as session:
+            query(session, "place_order", {"item": f"photo {name}", "quantity": 1, "note": None})
+        self._photo(kept, status=201)
+
+    def _photo(self, photo: dict[str, Any] | None, status: int = 200) -> None:
+        self._json(status if photo else 404, photo or {"error": "no such photo"})
 
     def _json(self, status: int, value: dict[str, Any]) -> None:
         self._send(status, json.dumps(value) + "\n", kind="application/json")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pytest
 
+from deployer.commands.doctor import machine as machine_checks
 from deployer.commands.doctor.check import Check, Status
 from deployer.commands.doctor.command import probed
 from deployer.commands.doctor.readings import ServiceReadings
+from deployer.provisioning.smoke_ports import refuse_closed_ports
 from reconciler.errors import CannotConnect, NotTried
 from reconciler.exit_codes import Exit
 from tests.fakes.machine import FakeMachine
@@ -156,3 +159,18 @@ def test_what_else_acts_is_a_warning_each(scene: Scene, live: FakeMachine) -> No
     assert [one.status for one in lines] == [Status.OK, Status.WARN, Status.WARN]
     assert "@reboot lines of /etc/cron.d/mine" in lines[1].text
     assert "user units of ann" in lines[2].text
+
+
+def test_a_port_that_is_closed_to_us_is_named_as_such(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silence is no fault of the app: the cure is a rule of a security group."""
+
+    def silent(address: tuple[str, int], timeout: float) -> None:
+        raise TimeoutError(f"{address} {timeout}")
+
+    asked = partial(refuse_closed_ports, connect=silent)
+    monkeypatch.setattr(machine_checks, "refuse_closed_ports", asked)
+    found = checked(scene, smoke=[{"command": "exit 7"}, {"http": "/", "port": 8443}])
+    assert "port 8443 of 10.0.1.17 from here, and it cannot be reached" in found["smoke"].text
+    assert "security group" in found["smoke"].cure

@@ -60,6 +60,7 @@ SERVICES = {
     "listeners": "elasticloadbalancing",
     "listener": "elasticloadbalancing",
     "rule": "elasticloadbalancing",
+    "account_limits": "elasticloadbalancing",
     "load_balancers": "elasticloadbalancing",
     "principal_policy": "iam",
     "service_quota": "servicequotas",
@@ -111,7 +112,7 @@ def asked_in_source() -> set[str]:
 def _service(operation: str) -> str:
     if operation in ("add_tags", "remove_tags"):
         return "elasticloadbalancing"
-    if operation == "describe_key":
+    if operation in ("describe_key", "get_key_policy"):
         return "kms"
     return next((name for word, name in SERVICES.items() if f"_{word}" in operation), "ec2")
 
@@ -232,6 +233,24 @@ def test_the_zones_that_a_ledger_in_a_bucket_watches_are_read(settings: Settings
     by_sid = {one["Sid"]: one for one in document["Statement"]}
     read = by_sid["ReadTheLedgerAndTheRecord"]["Resource"]
     assert read == ["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"]
+
+
+@pytest.mark.parametrize("make", [deployer, reconciler])
+def test_a_record_that_follows_a_ledger_in_a_bucket(
+    settings: Settings, make: Callable[[Scope], Document]
+) -> None:
+    """Record and claim are changed, and no other name of the zone; the zone's names are read."""
+    follows = in_bucket(settings, traffic=TrafficSettings())
+    by_sid = {one["Sid"]: one for one in make(scope(follows, "", ZONES))["Statement"]}
+    zone = ["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"]
+    assert by_sid["ReadTheLedgerAndTheRecord"]["Resource"] == zone
+    swap = by_sid["SwapTheLedgerAndTheRecordNeverUpsert"]
+    assert swap["Resource"] == zone
+    names = swap["Condition"]["ForAllValues:StringEquals"]
+    assert sorted(names["route53:ChangeResourceRecordSetsNormalizedRecordNames"]) == [
+        "_deploy.shop.example.com",
+        "shop.example.com",
+    ]
 
 
 def test_only_the_own_elastic_ip_may_be_moved(settings: Settings) -> None:

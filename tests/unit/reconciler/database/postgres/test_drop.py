@@ -19,7 +19,7 @@ from reconciler.errors import DatabaseError, Refused
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from reconciler.util.backoff import Backoff
-from tests.support.postgres_cluster import Cluster
+from tests.support.postgres_cluster import Cluster, running
 
 SHOP = DeployId.parse("shop/20261123T031502Z-7kq2m")
 LEDGER = "Z123/shop._deploy.example.com"
@@ -136,3 +136,37 @@ def test_a_template_that_people_made_of_it_is_not_gone(
             server.drop(born, ACT)
     finally:
         cluster.execute("postgres", f"ALTER DATABASE {born} IS_TEMPLATE false", "admin")
+
+
+def test_a_database_with_a_replication_slot_is_not_dropped() -> None:
+    """A reader that pauses has no session; DROP DATABASE would take its slot along."""
+    with running({"wal_level": "logical"}) as cluster:
+        server = cluster.server()
+        server.create(NAME, "app", MEMORY)
+        slot = "SELECT pg_create_logical_replication_slot('warehouse', 'pgoutput')"
+        cluster.execute(NAME, slot, "root")
+        with pytest.raises(Refused, match="replication slot warehouse"):
+            server.drop(NAME, ACT, ["app"])
+        assert NAME in names(server)
+
+
+def test_a_database_that_was_renamed_before_the_drop_is_not_called_gone(
+    cluster: Cluster, server: PostgresServer, born: str
+) -> None:
+    """DROP DATABASE IF EXISTS finds nothing and succeeds: the oid tells that it is still there."""
+
+    class Renaming(psycopg.Connection):
+        def execute(self, query: Any, *args: Any, **more: Any) -> Any:
+            if isinstance(query, Composable) and query.as_string(None).startswith("DROP"):
+                cluster.execute("postgres", f"ALTER DATABASE {born} RENAME TO archive", "root")
+            return super().execute(query, *args, **more)
+
+    try:
+        with (
+            Renaming.connect(cluster.url(), autocommit=True) as session,
+            pytest.raises(DatabaseError, match="still there: archive"),
+        ):
+            dropping.drop(session, born, ACT, ["app"], lambda: cluster.connect(born, "admin"))
+        assert "archive" in names(server)
+    finally:
+        cluster.drop("archive")
