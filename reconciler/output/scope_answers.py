@@ -1,4 +1,4 @@
-"""What the commands of a divided sweep answer with --json; the schemas are made from these types."""
+"""What the commands of a divided sweep answer with --json: their schemas are made from this."""
 
 from __future__ import annotations
 
