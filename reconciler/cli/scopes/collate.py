@@ -36,7 +36,7 @@ def collate(asked: CliContext, place: str, report: str | None) -> int:
     Reads every *.json in the folder. A scope of the configuration that has no result of the last 24
     hours is missing; as soon as one is missing or failed, the run is incomplete.
     """
-    from reconciler.output.collation import collation_json, collation_lines
+    from reconciler.output.scopes.collation import collation_json, collation_lines
     from reconciler.sweep.scopes import collation
     from reconciler.wiring.scopes.run_place import open_file, open_place
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.coverage import ReadStatus
-from reconciler.output.collation import collation_json, collation_lines
+from reconciler.output.scopes.collation import collation_json, collation_lines
 from reconciler.sweep.scopes.collation import MAX_AGE, ScopeStatus, collate
 from reconciler.sweep.scopes.result import ScopeResult
 
