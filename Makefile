@@ -21,7 +21,7 @@ MACHINES ?= container
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test suite coverage whole check lint fmt types imports unit pythons timetravel another-day model traces mutants crash reality postgres soak denied fuzz bench second-opinion lock clean
+.PHONY: help setup demo test suite coverage whole check lint fmt types imports unit pythons timetravel another-day model traces mutants crash reality postgres soak denied fuzz bench second-opinion dist docs lambda scale lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,10 +115,25 @@ bench: setup ## measure, and write docs/benchmarks.md (BENCH=sweeps: one part); 
 second-opinion: setup ## ask another emulator about the contract; writes docs/second-opinion.md
 	@$(BIN)/python scripts/second_opinion.py .second-opinion
 
+dist: setup ## the wheel, and its bill of materials in CycloneDX, into dist/
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -t wheel -d dist
+	@PYTHONPATH=. $(BIN)/python scripts/tools.py cyclonedx-py requirements requirements-runtime.lock --pyproject pyproject.toml --output-reproducible -o dist/sbom.cdx.json
+
+docs: setup ## the site of the documentation, into build/site; a warning or a dead link fails
+	@PYTHONPATH=. $(BIN)/python scripts/site_source.py build/site-source
+	@PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/python scripts/tools.py mkdocs build --quiet
+
+lambda: setup ## the one artefact of the Lambda function, dist/lambda.zip (CONFIG=folder of your configuration)
+	@PYTHONPATH=. $(BIN)/python scripts/lambda_zip.py dist/lambda.zip $(or $(CONFIG),config)
+
+scale: setup ## a run of a thousand scopes by the very template, on an emulator (SCALE=scopes)
+	@$(BIN)/python -m tests.scale $(SCALE)
+
 lock: setup ## compile requirements*.lock anew from pyproject.toml
 	@$(BIN)/python scripts/lock.py
 
 clean: ## remove .venv and every cache
-	@rm -rf $(VENV) .venv-3.* .second-opinion .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .venv-3.* .second-opinion .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@rm -rf .coverage .coverage.* htmlcov dist build
 	@find deployer reconciler tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

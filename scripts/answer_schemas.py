@@ -14,8 +14,9 @@ from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints
 from deployer.output.answers import ANSWERS as OF_READING
 from deployer.output.command_answers import ANSWERS as OF_CHANGING
 from reconciler.output.answers import ANSWERS as OF_THE_RECONCILER
+from reconciler.output.scopes.answers import ANSWERS as OF_SCOPES
 
-ANSWERS: Mapping[str, type] = {**OF_READING, **OF_CHANGING, **OF_THE_RECONCILER}
+ANSWERS: Mapping[str, type] = {**OF_READING, **OF_CHANGING, **OF_THE_RECONCILER, **OF_SCOPES}
 FOLDER = Path(__file__).resolve().parents[1] / "docs/schemas"
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
 

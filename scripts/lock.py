@@ -35,6 +35,8 @@ def main() -> None:
     lock("requirements-bootstrap.lock", "-", given="uv\n")
     # Not ours: the emulator that `make second-opinion` asks, in an environment of its own.
     lock("requirements-second-opinion.lock", "-", given="ministack\n")
+    # What `make docs` and `make dist` run (scripts/tools.py).
+    lock("requirements-tools.lock", "-", given="mkdocs-material\ncyclonedx-bom\n")
 
 
 if __name__ == "__main__":

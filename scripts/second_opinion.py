@@ -28,10 +28,10 @@ PATIENCE = 120.0
 """Seconds that it may take to answer for the first time."""
 
 
-def install(folder: Path) -> Path:
+def install(folder: Path, lock: Path = LOCK) -> Path:
     """The emulator's command, in an environment that holds exactly what its lock says."""
-    stamp = folder / LOCK.name
-    if not stamp.exists() or stamp.read_bytes() != LOCK.read_bytes():
+    stamp = folder / lock.name
+    if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
         venv.create(folder, clear=True, with_pip=True)
         pip = [
             str(folder / "bin" / "python"),
@@ -41,8 +41,8 @@ def install(folder: Path) -> Path:
             "--quiet",
             "--require-hashes",
         ]
-        subprocess.run([*pip, "-r", str(LOCK)], check=True)
-        stamp.write_bytes(LOCK.read_bytes())
+        subprocess.run([*pip, "-r", str(lock)], check=True)
+        stamp.write_bytes(lock.read_bytes())
     return folder / "bin" / "ministack"
 
 

@@ -218,6 +218,16 @@ cli.add_command(
     Lazy("strays", "reconciler.cli.strays:strays", "List what is not ours and looks left behind.")
 )
 cli.add_command(
+    Lazy("scopes", "reconciler.cli.scopes.listing:scopes", "List the accounts and regions.")
+)
+cli.add_command(
+    Lazy("inventory", "reconciler.cli.scopes.phases:inventory", "Read a scope's inventory.")
+)
+cli.add_command(Lazy("ledgers", "reconciler.cli.scopes.phases:ledgers", "Read a run's ledgers."))
+cli.add_command(
+    Lazy("collate", "reconciler.cli.scopes.collate:collate", "Join the results of all scopes.")
+)
+cli.add_command(
     Lazy("prices", "reconciler.cli.prices:prices", "Say which prices are used; fetch newer ones.")
 )
 cli.add_command(Lazy("run", "reconciler.cli.run:run", "Sweep for ever: young often, full seldom."))

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.main import CODES, YOUNG, cap_of, connected
+from reconciler.cli.scopes.phases import run_files
+from reconciler.cli.scopes.record import Scoped, recorded, scoped
+from reconciler.cli.scopes.time_limit import TimeLimit
 from reconciler.cli.shared import JOBS_DESPITE, SERVICES, CliContext, common, epilog, pass_asked
 from reconciler.exit_codes import Exit
 from reconciler.output import json_stream
 
 if TYPE_CHECKING:
-    from reconciler.config.loader import Settings
+    Approve = Callable[["Plan"], None]
+
     from reconciler.cost.price_list import Prices
     from reconciler.model.outcome import Outcome
     from reconciler.plan.circuit_breaker import Breaker
     from reconciler.plan.plan_file import PlanFile
     from reconciler.plan.service_plan import Plan
+    from reconciler.ports.fleet import Fleet
     from reconciler.ports.service import ManagedService
     from reconciler.sweep.result import SweepResult
+    from reconciler.sweep.scopes.cell import ScopeCell
+    from reconciler.sweep.scopes.run_files import RunFiles
     from reconciler.wiring.edges import Edges
 
 
@@ -32,7 +40,8 @@ if TYPE_CHECKING:
         reconciler sweep --service shop
         reconciler sweep --young --json
         reconciler sweep --plan plan.json
-        reconciler sweep --service shop --despite old.example.com""",
+        reconciler sweep --service shop --despite old.example.com
+        reconciler sweep --scope 123456789012/eu-west-1 --result results/1.json""",
         CODES,
     )
 )
@@ -47,6 +56,7 @@ if TYPE_CHECKING:
     help="Only the actions in this plan file, each verified again.",
 )
 @click.option("--despite", multiple=True, metavar="NAME", help="DNS name to ignore.")
+@scoped
 @common
 @pass_asked
 def sweep(
@@ -58,6 +68,7 @@ def sweep(
     jobs_despite: tuple[str, ...],
     file: Path | None,
     despite: tuple[str, ...],
+    scoped: Scoped,
 ) -> int:
     """Remove what is left behind; repair; finish.
 
@@ -67,17 +78,25 @@ def sweep(
     from reconciler.plan.circuit_breaker import Breaker
 
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
+    others = bool(services) or file is not None
+    scoped.refuse_contradictions(others=others, young=unfinished_only)
     settings, edges = connected(asked)
-    prices = price_cache.load()
     agreed = _agreed(file, services, unfinished_only=unfinished_only)
     guard = Breaker(cap_of(settings), allow)
     if agreed is not None:
         services, unfinished_only = agreed.services, agreed.unfinished_only
     word = _Word(frozenset(despite), frozenset(jobs_despite))
-    result = _Run(asked, settings, edges, prices, guard, agreed, word).sweep(
-        services, unfinished_only=unfinished_only
-    )
-    return _said(asked, result, prices)
+    run = _Run(asked, edges, price_cache.load(), guard, agreed, word, TimeLimit(scoped.limit))
+    files = run_files(scoped.run) if scoped.run is not None else None
+    with recorded(edges, scoped, files) as record:
+        if files is not None and record.scope is not None:
+            result = run.part(files, record.scope)
+        else:
+            fleet = run.fleet(services, record.scope)
+            result = run.sweep(replace(fleet, unfinished_only=unfinished_only))
+        code = _said(asked, result, run.prices)
+        record.done(code, result, run.prices)
+    return code
 
 
 @dataclass(frozen=True)
@@ -97,39 +116,69 @@ class _Run:
     """One sweep with its checks: the breaker, the approved plan, the notifier."""
 
     asked: CliContext
-    settings: Settings
     edges: Edges
     prices: Prices
     guard: Breaker
     agreed: PlanFile | None
     word: _Word
+    limit: TimeLimit
 
-    def sweep(self, names: Sequence[str], *, unfinished_only: bool) -> SweepResult:
-        from reconciler.output.notifications.notifier import approving
+    def fleet(self, names: Sequence[str], scope: ScopeCell | None) -> Fleet:
+        """The services of these names or of the scope, with the user's assertions."""
+        from reconciler.sweep import approved_plan
+        from reconciler.wiring.fleet_builder import build_fleet, build_scope
+
+        settings = self.edges.settings
+        if scope is not None:
+            found = build_scope(settings, scope, self.edges)
+        else:
+            found = build_fleet(settings, names, self.edges)
+        return replace(
+            found,
+            services=tuple(self.word.given(service) for service in found.services),
+            requests=approved_plan.asks(self.agreed, found.services) if self.agreed else {},
+        )
+
+    def sweep(self, fleet: Fleet) -> SweepResult:
+        """An ordinary sweep, or that of the approved plan."""
         from reconciler.sweep import approved_plan
         from reconciler.sweep.runner import sweep as clean
-        from reconciler.wiring.fleet_builder import build_fleet
-        from reconciler.wiring.notifier_factory import notifier
-        from reconciler.wiring.sweep_journal import SweepJournal
 
+        result = self._watched(lambda approve: clean(fleet, self._tell, approve=approve))
         agreed = self.agreed
-        fleet = build_fleet(self.settings, names, self.edges)
-        fleet = replace(
-            fleet,
-            services=tuple(self.word.given(service) for service in fleet.services),
-            requests=approved_plan.asks(agreed, fleet.services) if agreed is not None else {},
-            unfinished_only=unfinished_only,
-        )
-        if self.asked.as_json:
-            self.asked.say(json_stream.version_line())
-        people = notifier(self.settings, self.edges, self.prices)
-        approve = approving(self._refuse, people)
-        journal = SweepJournal(self.settings, self.edges, self.prices)
-        result = clean(fleet, self._tell, approve=approve)
-        journal.record(result)
         if agreed is not None:
             approved_plan.check_time(agreed, result.first)
             result = replace(result, left_out=approved_plan.left_out(agreed, result.first))
+        return result
+
+    def part(self, files: RunFiles, scope: ScopeCell) -> SweepResult:
+        """A scope's part of a run, from its inventory and ledgers. Raises Refused without them."""
+        from reconciler.sweep.scopes.execution import execute, foresee
+
+        name = str(scope)
+        frozen, inventory = files.frozen(name)
+        self.edges.located = frozen.address
+        fleet = self.fleet((), scope)
+        plan = foresee(fleet, inventory, frozen)
+        agree = partial(files.agree, name)
+        return self._watched(
+            lambda approve: execute(fleet, plan, agree, self._tell, approve=approve)
+        )
+
+    def _watched(self, work: Callable[[Approve], SweepResult]) -> SweepResult:
+        """The result of `work`, with its stream, its notices and its entries in the journal."""
+        from reconciler.output.notifications.notifier import approving
+        from reconciler.wiring.notifier_factory import notifier
+        from reconciler.wiring.sweep_journal import SweepJournal
+
+        settings = self.edges.settings
+        if self.asked.as_json:
+            self.asked.say(json_stream.version_line())
+        people = notifier(settings, self.edges, self.prices)
+        journal = SweepJournal(settings, self.edges, self.prices)
+        with self.limit.told():
+            result = work(approving(self._refuse, people))
+        journal.record(result)
         if people is not None:
             people.done(result)
         return result
@@ -140,6 +189,7 @@ class _Run:
         if self.agreed is not None:
             approved_plan.check_time(self.agreed, plan)
         self.guard.check(plan)
+        self.limit.check()
 
     def _tell(self, outcome: Outcome) -> None:
         from reconciler.output.sweep import one_line, outcome_json
@@ -149,6 +199,7 @@ class _Run:
             self.asked.say(json_stream.item_line(outcome_json(outcome)))
         else:
             self.asked.tell(one_line(outcome))
+        self.limit.check()
 
 
 def _said(asked: CliContext, result: SweepResult, prices: Prices) -> int:

@@ -222,7 +222,8 @@ def _is_asked(resource: Resource, ask: SweepRequest) -> bool:
     """Whether this sweep may delete the resource."""
     if ask.only is not None and ask.only not in (resource.deploy, maker_of(resource)):
         return False
-    if ask.among is not None and not ask.among.may_delete(resource):
+    limits = (limit for limit in (ask.among, ask.deletable) if limit is not None)
+    if not all(limit.may_delete(resource) for limit in limits):
         return False
     return not ask.spare & {resource.id, *resource.used_by}
 

@@ -78,6 +78,7 @@ class SweepRequest:
     `end_lease` with `operator`: the operator confirms that this lease may be ended before its time
     `unfinished_only`  only possible garbage was listed: skip what needs the full inventory
     `among`     only these approved actions, however much else is due
+    `deletable` delete only what these approved actions delete; all else that is due is done
     """
 
     retention: Retention = field(default_factory=Retention)
@@ -88,6 +89,7 @@ class SweepRequest:
     operator: bool = False
     unfinished_only: bool = False
     among: ApprovedActions | None = None
+    deletable: ApprovedActions | None = None
 
     def stages(self, ledger: Ledger, root: Root) -> Mapping[DeployId, Standby]:
         """The stages of standby that this sweep may bring previous deploys to, under `ledger`.

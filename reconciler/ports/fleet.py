@@ -81,6 +81,7 @@ class Fleet:
 
     def _full_request(self, service: ManagedService, reading: Reading | None) -> SweepRequest:
         asked = self.requests.get(service.name) or SweepRequest(service.retention)
-        if service.name not in self.requests or asked.among is not None:
+        restricted = asked.among is not None or asked.deletable is not None
+        if service.name not in self.requests or restricted:
             asked = replace(asked, ttl=reading.drain_ttl if reading else 60)
         return replace(asked, unfinished_only=self.unfinished_only)

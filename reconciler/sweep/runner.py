@@ -35,7 +35,7 @@ def make_plan(fleet: Fleet) -> Plan:
 
 
 def _look(fleet: Fleet) -> tuple[Snapshot, Plan]:
-    return _plan(fleet, observe(fleet))
+    return planned(fleet, observe(fleet))
 
 
 @dataclass
@@ -48,7 +48,7 @@ class _IndexedScanner:
     def look(self) -> tuple[Snapshot, Plan]:
         if self.index is None or self.index.calls <= READ_AGAIN:
             self.index = read_index(self.fleet)
-        return _plan(self.fleet, indexed_scan(self.fleet, self.index))
+        return planned(self.fleet, indexed_scan(self.fleet, self.index))
 
 
 def sweep(
@@ -91,8 +91,11 @@ def _of(whole: Plan, service: str) -> ServicePlan:
     return next(one for one in whole.services if one.service == service)
 
 
-def _plan(fleet: Fleet, world: Snapshot) -> tuple[Snapshot, Plan]:
-    """The plan. A resource of a known but not selected service is not a foreign resource."""
+def planned(fleet: Fleet, world: Snapshot) -> tuple[Snapshot, Plan]:
+    """The snapshot with the names that it needs, and the plan.
+
+    A resource of a known but not selected service is not a foreign resource.
+    """
     requests = fleet.full_requests(world.readings)
     world = with_names(world, fleet.services, requests)
     whole = plan(world.inventory, world.roots, requests)

@@ -36,10 +36,14 @@ from reconciler.ports.service import ManagedService
 from reconciler.sweep.absence import STATES
 from reconciler.sweep.database_listing import DatabaseReadings, list_databases
 from reconciler.traffic.reading import TrafficReading
-from reconciler.util.concurrency import begun, side_by_side
+from reconciler.util.concurrency import MAX_THREADS, begun, side_by_side
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+CROWD = 12
+CROWD_THREADS = 8
+"""Threads for more regions than CROWD: making clients keeps one processor busy anyway."""
 
 NEVER = datetime.fromtimestamp(0, UTC)
 """The "now" of a ledger that could not be read: nothing has expired, nothing is old."""
@@ -121,8 +125,12 @@ def read_roots(fleet: Fleet, databases: Mapping[str, DatabaseReadings], began: f
 
 
 def each(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
-    """Run `act` concurrently for regions or servers; none waits for the time-out of another."""
-    return side_by_side(items, act) if len(items) > 1 else [act(item) for item in items]
+    """Run `act` concurrently for regions or servers; none waits for the time-out of another.
+
+    Of very many, fewer at a time: every thread holds a client, and memory has to stay flat.
+    """
+    most = MAX_THREADS if len(items) <= CROWD else CROWD_THREADS
+    return side_by_side(items, act, most) if len(items) > 1 else [act(item) for item in items]
 
 
 def _read_ledgers(

@@ -16,8 +16,8 @@ R = TypeVar("R")
 MAX_THREADS = 32
 
 
-def side_by_side(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
-    """Calls `act` for every item at once; the results are in the order of the items.
+def side_by_side(items: Sequence[T], act: Callable[[T], R], most: int = MAX_THREADS) -> list[R]:
+    """Calls `act` for every item at once, `most` at a time; results are in the items' order.
 
     Waits for every item even when one fails, then raises the first error (by order), with the
     other errors listed in its `detail`. An interrupt of the caller does not wait: jobs not yet
@@ -25,7 +25,7 @@ def side_by_side(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
     """
     futures: list[Future[R]] = [Future() for _ in items]
     jobs = deque(zip(items, futures, strict=True))
-    for number in range(min(len(items), MAX_THREADS)):
+    for number in range(min(len(items), most)):
         # Daemons: at its exit Python waits for every other thread, so a release that was undone
         # would not end before a smoke test or a connection that is not needed any more gives up.
         name = f"machine-{number}"

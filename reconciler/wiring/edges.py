@@ -35,7 +35,7 @@ from reconciler.wiring.database_tunnel import DatabaseTunnel, machine_to_go_thro
 from reconciler.wiring.ledger_stores import LedgerStores
 from reconciler.wiring.service_access import SshConnector, SshServiceAccess
 from reconciler.wiring.ssh_route import bastion_route
-from reconciler.wiring.traffic_kinds import TrafficSource
+from reconciler.wiring.traffic_kinds import RECORD, TrafficSource
 from reconciler.wiring.traffic_kinds import build as build_traffic
 
 if TYPE_CHECKING:
@@ -49,11 +49,15 @@ class Edges:
     """The sessions of one process, shared by the services of an account region.
 
     `reach` says which connections besides AWS are allowed: all, unless the sweep disables some.
+    `located` knows where ledgers are without asking; it raises what `managed` raises. `zone_rate`
+    is how many calls a second an account's Route 53 gets from here; 0: as many as are made.
     """
 
     settings: Settings
     reach: ReachSettings = field(default_factory=ReachSettings)
     on_answer: OnAnswer | None = None
+    located: Callable[[str], LedgerAddress] | None = None
+    zone_rate: float = 0.0
     _accounts: dict[str, Aws] = field(default_factory=dict)
     _aws: dict[AccountRegion, Aws] = field(default_factory=dict)
     _ledgers: dict[str, LedgerStores] = field(default_factory=dict)
@@ -71,7 +75,9 @@ class Edges:
     def _account(self, place: AccountRegion) -> Aws:
         if place.account not in self._accounts:
             role = self.settings.reconciler.roles.get(place.account, "")
-            self._accounts[place.account] = Aws(place, role=role, on_answer=self.on_answer)
+            self._accounts[place.account] = Aws(
+                place, role=role, on_answer=self.on_answer, zone_rate=self.zone_rate
+            )
         return self._accounts[place.account]
 
     def resolver(self, service: Service) -> Callable[[Reference], Secret]:
@@ -123,8 +129,19 @@ class Edges:
         said = service.retention
         return said if self.reach.machines else replace(said, standby=StandbyPolicy())
 
+    def address(self, service: Service) -> LedgerAddress:
+        """Where the ledger is; only of a kind of traffic that is found there is the home asked.
+
+        Raises ConfigError, AccessDenied, CloudError.
+        """
+        if service.traffic.kind == RECORD:
+            return self._address(service, by_labels=False)
+        return self.managed(service).address
+
     def _address(self, service: Service, *, by_labels: bool) -> LedgerAddress:
         place = service.place
+        if self.located is not None:
+            return self.located(service.name)
         try:
             address = located(self.ledgers(service.zone_place).zones, service)
         except CloudError as error:

@@ -15,11 +15,13 @@ from reconciler.config.problems import nearest
 from reconciler.config.service import Service
 from reconciler.errors import AccessDenied, CloudError, ConfigError, DirtRemains, ToolError
 from reconciler.gc.ownership import ServiceLocation
+from reconciler.gc.verdict import Root
 from reconciler.model.coverage import EVERYWHERE
 from reconciler.model.resource import Gap
 from reconciler.model.tags import AccountRegion
 from reconciler.ports.fleet import Fleet, OtherPlaces
 from reconciler.ports.service import ManagedService
+from reconciler.sweep.scopes.cell import ScopeCell
 from reconciler.sweep.snapshot import unread
 from reconciler.util.concurrency import side_by_side
 from reconciler.wiring.edges import Edges
@@ -41,6 +43,14 @@ class _Failures:
         """A gap for each account that could not be entered."""
         for account, error in self.accounts.items():
             yield Gap.of(AccountRegion(account, EVERYWHERE), ANY, error)
+
+    @property
+    def roots(self) -> tuple[Root, ...]:
+        """The services that could not be opened, each with the problem."""
+        return tuple(
+            unread(ServiceLocation(each.name, "", each.place), error)
+            for each, error in self.services
+        )
 
     def first(self) -> ToolError | None:
         """The first cause."""
@@ -71,12 +81,35 @@ def build_fleet(settings: Settings, names: Iterable[str] = (), edges: Edges | No
         tuple(services),
         OtherPlaces(
             heaps=tuple(edges.heap(place) for place in places if place not in homes),
-            roots=tuple(
-                unread(ServiceLocation(each.name, "", each.place), error)
-                for each, error in failed.services
-            ),
+            roots=failed.roots,
             gaps=(*failed.unentered, *failed.gaps),
             known=frozenset(settings.services) - {one.name for one in chosen},
+        ),
+    )
+
+
+def build_scope(settings: Settings, scope: ScopeCell, edges: Edges) -> Fleet:
+    """One scope: the services at home there; without any, its resources, of which none is changed.
+
+    A scope is a sweep of its own: nothing in another one protects or condemns what is here. Raises
+    the first of AccessDenied, ConfigError if nothing could be opened; DirtRemains if AWS did not
+    answer.
+    """
+    chosen = [settings.services[name] for name in scope.services]
+    failed = _Failures()
+    accounts = dict.fromkeys((scope.place.account, *scope.zone_accounts), scope.place.region)
+    _enter(edges, accounts, failed)
+    services = [one for one in (_service(edges, each, failed) for each in chosen) if one]
+    first = failed.first()
+    if first is not None and not services:
+        raise _nothing_read(first)
+    return Fleet(
+        tuple(services),
+        OtherPlaces(
+            heaps=() if services else (edges.heap(scope.place),),
+            roots=failed.roots,
+            gaps=(*failed.unentered, *failed.gaps),
+            known=frozenset(settings.services) - set(scope.services),
         ),
     )
 

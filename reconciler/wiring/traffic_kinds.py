@@ -80,8 +80,11 @@ def _elastic_ip(source: TrafficSource) -> Built:
     return traffic, replace(address, traffic=(traffic.allocation,))
 
 
+RECORD = "record"
+"""The kind that needs nothing but the ledger's own zone."""
+
 KINDS: Mapping[str, Callable[[TrafficSource], Built]] = {
-    "record": _record,
+    RECORD: _record,
     "target-group": _target_group,
     "elastic-ip": _elastic_ip,
 }

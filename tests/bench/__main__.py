@@ -18,6 +18,7 @@ from tests.bench import (
     pages,
     rollbacks,
     routes,
+    scoping,
     sweeping,
     throttled,
     traffic,
@@ -37,6 +38,7 @@ PARTS: dict[str, tuple[str, Part]] = {
     "traffic": ("The switch as clients see it", traffic.measure),
     "rollbacks": ("Rollbacks", rollbacks.measure),
     "waits": ("What people wait for", waits.measure),
+    "scopes": ("A thousand account-regions in one process", scoping.measure),
     "routes": ("The ways to a machine", routes.measure),
 }
 

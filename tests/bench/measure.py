@@ -104,7 +104,14 @@ class Box:
 @contextmanager
 def serving(machines: int, garbage: int) -> Iterator[Box]:
     """A server with such a fleet, for as long as it is wanted."""
-    argv = [sys.executable, "-m", "tests.bench.server", str(machines), str(garbage)]
+    with serve("tests.bench.server", str(machines), str(garbage)) as box:
+        yield box
+
+
+@contextmanager
+def serve(module: str, *words: str) -> Iterator[Box]:
+    """A server of the API, in a process of its own, for as long as it is wanted."""
+    argv = [sys.executable, "-m", module, *words]
     with subprocess.Popen(
         argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:

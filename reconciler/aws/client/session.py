@@ -27,9 +27,10 @@ from reconciler.aws.client.errors import THROTTLED, calling
 from reconciler.aws.client.expiry import SessionEnd, session_end
 from reconciler.aws.client.response_events import OnAnswer, listen
 from reconciler.aws.client.service_loader import LOADER
-from reconciler.aws.client.throttle import TokenBuckets
+from reconciler.aws.client.throttle import CallRate, TokenBuckets
 from reconciler.errors import AccessDenied
 from reconciler.model.tags import AccountRegion
+from reconciler.util.recent_clients import RECENT
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -57,8 +58,14 @@ class _Account:
     """The credentials of one account: one session, shared by the clients of its regions."""
 
     def __init__(
-        self, place: AccountRegion, role: str, profile: str, on_answer: OnAnswer | None
+        self,
+        place: AccountRegion,
+        role: str,
+        profile: str,
+        on_answer: OnAnswer | None,
+        zone_rate: float,
     ) -> None:
+        self._zones = CallRate(zone_rate) if zone_rate else None
         self.account = place.account
         self.lock = threading.RLock()
         self._on_answer = on_answer
@@ -81,6 +88,8 @@ class _Account:
             made = self._authorised().create_client(service, region_name=region, config=config)
         if self._on_answer is not None:
             listen(made, self._on_answer)
+        if self._zones is not None and service == "route53":
+            made.meta.events.register_first("request-created.route53", self._zones.wait)
         return made
 
     def session_end(self) -> SessionEnd:
@@ -129,7 +138,8 @@ class Aws:
     `role` is an ARN to assume from the ambient credentials, '' to use those directly. Before the
     first client, GetCallerIdentity is called; every property raises AccessDenied for another
     account than in `place`, for missing, expired or refused credentials, ConfigError for an unknown
-    profile, CloudError if STS does not answer. `on_answer` is called for every attempt.
+    profile, CloudError if STS does not answer. `on_answer` is called for every attempt. `zone_rate`
+    is how many calls a second the account's Route 53 gets from here; 0: as many as are made.
     """
 
     def __init__(
@@ -139,9 +149,10 @@ class Aws:
         role: str = "",
         profile: str = "",
         on_answer: OnAnswer | None = None,
+        zone_rate: float = 0.0,
     ) -> None:
         self.place = place
-        self._account = _Account(place, role, profile, on_answer)
+        self._account = _Account(place, role, profile, on_answer, zone_rate)
         self._clients: dict[tuple[str, int], Any] = {}
         self.buckets = TokenBuckets()
 
@@ -197,7 +208,9 @@ class Aws:
                 if service == "ec2":
                     _pace(client, self.buckets)
                 self._clients[key] = client
-            return self._clients[key]
+            client = self._clients[key]
+        RECENT.used((id(self), key), partial(self._clients.pop, key, None))
+        return client
 
 
 def _pace(client: Any, buckets: TokenBuckets) -> None:

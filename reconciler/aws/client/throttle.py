@@ -106,6 +106,26 @@ class TokenBuckets:
         return self._known.setdefault((what, name), _Bucket(sizes[name], now))
 
 
+@dataclass
+class CallRate:
+    """So many calls a second to one API of an account, for all threads; the first few at once."""
+
+    rate: float
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def __post_init__(self) -> None:
+        self._bucket = _Bucket(Size(max(self.rate, 1.0), self.rate), self.clock())
+        self._lock = threading.Lock()
+
+    def wait(self, **_: object) -> None:
+        """Return when the next call may be sent. First come, first served."""
+        with self._lock:
+            pause = self._bucket.take(1, self.clock())
+        if pause > 0:
+            self.sleep(pause)
+
+
 def class_of(action: str) -> str:
     """The bucket that an action takes its token from."""
     if action in SIZES:

@@ -6,9 +6,11 @@ known price are counted separately, never as 0.
 
 from __future__ import annotations
 
+import platform
 from collections import Counter as Count
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from wsgiref.types import WSGIApplication
 
 from prometheus_client import (
@@ -52,6 +54,7 @@ class Metrics:
         self._registry.register(self._seen)
         self.application: WSGIApplication = make_wsgi_app(self._registry)
         ProcessCollector(registry=self._registry)
+        self._registry.register(_Build())
         self._rounds = self._counter("rounds", "Sweeps by what they came to", "sweep", "outcome")
         self._deletions = self._counter("deletions", "Things that are gone", "service", "kind")
         self._failures = self._counter(
@@ -100,6 +103,18 @@ class Metrics:
         self._rounds.labels(done.kind, done.outcome).inc()
         self._seconds.labels(done.kind).observe(done.seconds)
         self._seen.round(done, self._load())
+
+
+class _Build:
+    """Which version runs, as a gauge that is always 1."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The gauge, requested by prometheus-client."""
+        labels = {"version": version("deploysweep"), "python": platform.python_version()}
+        words = "The version of the reconciler, and of its Python"
+        family = GaugeMetricFamily("reconciler_build_info", words, labels=tuple(labels))
+        family.add_metric(tuple(labels.values()), 1)
+        yield family
 
 
 class _Seen:

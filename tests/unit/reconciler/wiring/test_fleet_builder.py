@@ -6,76 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.aws.client.session import Aws
-from reconciler.config.loader import load
 from reconciler.errors import AccessDenied, ConfigError, DirtRemains
 from reconciler.exit_codes import Exit, code_of
 from reconciler.model.coverage import EVERYWHERE, INDEX, LEDGER, ReadStatus, merged
 from reconciler.model.tags import AccountRegion
 from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import make_plan
-from reconciler.wiring.fleet_builder import build_fleet
 from tests.support.aws_api import PLACE, Api
-
-HERE, THERE = PLACE.account, "222233334444"
-ROLE = f"arn:aws:iam::{THERE}:role/reconciler"
-ROLES = f'[roles]\n{THERE} = "{ROLE}"\n'
-
-SERVICE = """\
-record = "{name}.example.test"
-account = "{account}"
-region = "{region}"
-files = "none"
-{more}
-[code]
-source = "."
-path = "/srv"
-[app]
-units = ["{name}"]
-[[smoke]]
-command = "true"
-[ssh]
-user = "admin"
-[reach]
-"""
-
-
-class Estate:
-    """A configuration of several services, and the accounts they are in."""
-
-    def __init__(self, api: Api, home: Path) -> None:
-        self.api = api
-        self.home = home
-        (home / "services").mkdir(parents=True)
-
-    def service(
-        self, name: str, account: str = HERE, region: str = "eu-west-1", more: str = ""
-    ) -> None:
-        """A configured service."""
-        text = SERVICE.format(name=name, account=account, region=region, more=more)
-        path = self.home / "services" / f"{name}.toml"
-        path.write_text(text.replace("[reach]\n", ""))
-
-    def sweep(self, text: str) -> None:
-        """Write reconciler.toml."""
-        (self.home / "reconciler.toml").write_text(text)
-
-    def aws(self, account: str, region: str = "eu-west-1") -> Aws:
-        """Clients to prepare and look with."""
-        return Aws(AccountRegion(account, region), role=ROLE if account == THERE else "")
-
-    def zone(self, account: str, name: str = "example.test") -> str:
-        """A hosted zone in that account; its id."""
-        made = self.aws(account).route53_once.create_hosted_zone(Name=name, CallerReference=name)
-        return made["HostedZone"]["Id"].removeprefix("/hostedzone/")
-
-    def build(self, *names: str) -> Fleet:
-        """What a run would look at."""
-        return build_fleet(load(self.home), names)
-
-    def calls(self, action: str) -> int:
-        """How often an action was asked for."""
-        return sum(one["action"] == action for one in self.api.server.journal.since(0))
+from tests.support.estate import HERE, ROLE, ROLES, THERE, Estate
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ from botocore.exceptions import ClientError
 
 from deployer.sandbox.aws.http import rate_limits
 from reconciler.aws.client.throttle import (
+    CAUTION,
     MACHINES,
     READING,
     SIZES,
     WRITING,
+    CallRate,
     Size,
     TokenBuckets,
     class_of,
@@ -134,3 +136,12 @@ def test_the_sandbox_refuses_whoever_does_not_wait(api: Api) -> None:
     with pytest.raises(ClientError) as caught:
         api.ec2.run_instances(**request)
     assert caught.value.response["Error"]["Code"] == "RequestLimitExceeded"
+
+
+def test_a_call_rate_spreads_calls() -> None:
+    """The first few at once, then so many a second."""
+    waits: list[float] = []
+    rate = CallRate(4.0, clock=lambda: 0.0, sleep=waits.append)
+    for _ in range(6):
+        rate.wait(request=None)
+    assert waits == pytest.approx([1 / (4 * CAUTION), 2 / (4 * CAUTION)])

@@ -1,0 +1,1 @@
+"""Connects the edges of a sweep that is divided into scopes."""

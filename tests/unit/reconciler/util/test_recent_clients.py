@@ -1,0 +1,33 @@
+"""Of a thousand accounts only the clients that were used last stay in memory."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from reconciler.aws.client.session import READS, Aws
+from reconciler.model.tags import AccountRegion
+from reconciler.util.recent_clients import MOST, RecentClients
+from tests.support.aws_api import PLACE, Api
+
+
+def test_the_oldest_is_dropped_first() -> None:
+    """A client that is used again is young again."""
+    dropped: list[str] = []
+    recent = RecentClients(most=2)
+    for name in ("a", "b", "a", "c", "d"):
+        recent.used(name, partial(dropped.append, name))
+    assert dropped == ["b", "a"]
+
+
+def test_a_client_that_was_dropped_is_made_again(api: Api) -> None:
+    """The account is not checked again, and the other clients still work."""
+    del api
+    first = Aws(PLACE)
+    before = first.client("ec2", READS)
+    assert first.client("ec2", READS) is before
+    for number in range(MOST):
+        first.in_region(f"eu-west-{number}").client("ec2", READS)
+    assert first.client("ec2", READS) is not before
+    assert before.describe_regions()["Regions"]
+    assert first.ec2.describe_regions()["Regions"]
+    assert first.place == AccountRegion(PLACE.account, PLACE.region)
