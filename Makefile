@@ -28,7 +28,7 @@ help: ## print this list
 
 setup: $(READY) ## build .venv with the commands in it (nothing to do when nothing changed)
 
-$(READY): pyproject.toml requirements.lock requirements-bootstrap.lock scripts/setup_venv.py
+$(READY): pyproject.toml requirements.lock requirements-bootstrap.lock requirements-browser.lock scripts/setup_venv.py
 	@test -n "$(PYTHON)" || { sh scripts/find-python --explain; exit 1; }
 	@"$(PYTHON)" scripts/setup_venv.py $(VENV)
 	@touch $@
@@ -102,7 +102,7 @@ soak: setup ## seven at random against one service, in bad weather (SOAK=seconds
 	@$(BIN)/python -m tests.soak $(SOAK)
 
 denied: setup ## withhold every permission of the policies once
-	@$(BIN)/pytest -q -m denied -p no:randomly -n $(WORKERS) tests/crash/test_denied.py \
+	@$(BIN)/pytest -q -m denied -p no:randomly -n $(WORKERS) tests/crash/test_denied.py tests/crash/test_denied_s3.py \
 		tests/unit/reconciler/aws/kinds/test_denied.py
 
 fuzz: setup ## 100,000 cases for each parser, 100,000 random worlds for mark and plan

@@ -13,10 +13,18 @@ from reconciler.wiring.journal_store import journal_store
 from reconciler.wiring.who import who
 
 
-def wired(settings: Settings, name: str, *, by_labels: bool = False) -> Ports:
-    """The ports of a service, as `Edges.managed`; raises the same errors."""
+def wired(
+    settings: Settings, name: str, *, by_labels: bool = False, reads_ahead: bool = False
+) -> Ports:
+    """The ports of a service, as `Edges.managed`; raises the same errors.
+
+    With `reads_ahead`, for a command that only looks, the inventory is read from now on.
+    """
     service = settings.service(name)
     edges = Edges(settings)
+    if reads_ahead:
+        edges.aws(service.place).verify()  # no other request before it is the right account
+        edges.heap(service.place).begin()
     return Ports(
         service=service,
         managed=edges.managed(service, by_labels=by_labels),

@@ -29,7 +29,7 @@ MEANINGS = {
     Exit.DIRT: "dirt or a contradiction remains (listed), live is impaired, a scope is unread",
     Exit.UNFINISHED: "live switched, a follow-up failed (the next sweep finishes it)",
     Exit.ACCESS: "credentials or permissions",
-    Exit.TO_DO: "plan, status --exit-code: there is something to do",
+    Exit.TO_DO: "plan, status --exit-code: something to do; report --fail-over: waste",
 }
 """One line each, as every `--help` shows them. 130 and 143: a signal, cleaned up."""
 

@@ -30,6 +30,8 @@ def main() -> None:
     # In the versions that are tested: those of the lock above.
     tested = ("--constraints", "requirements.lock")
     lock("requirements-runtime.lock", "pyproject.toml", "--group", "build", *tested)
+    # Only where there is a browser: it is large.
+    lock("requirements-browser.lock", "--group", "browser", *tested)
     lock("requirements-bootstrap.lock", "-", given="uv\n")
     # Not ours: the emulator that `make second-opinion` asks, in an environment of its own.
     lock("requirements-second-opinion.lock", "-", given="ministack\n")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
+BROWSER = ROOT / "requirements-browser.lock"
 BOOTSTRAP = ROOT / "requirements-bootstrap.lock"
 NO_PIP = """\
 This Python can make no virtual environment with pip in it, and has no pip of its own.
@@ -125,16 +127,22 @@ def with_uv(python: Path, pip: list[str]) -> bool:
     env = uv_environment(settings.stdout)
     uv = [str(python.with_name("uv")), "pip"]
     into = ["--python", str(python), "--quiet"]
-    locks = [str(LOCK), str(BOOTSTRAP)]
+    locks = [str(LOCK), str(BOOTSTRAP), *map(str, browser_locks())]
     return run([*uv, "sync", *into, "--require-hashes", "--compile-bytecode", *locks], env) and run(
         [*uv, "install", *into, "--offline", "--no-deps", "--no-build-isolation", "-e", "."], env
     )
 
 
+def browser_locks() -> list[Path]:
+    """What drives a browser in the tests, where there is one that they can drive."""
+    return [BROWSER] if shutil.which("chromium") else []
+
+
 def with_pip(pip: list[str]) -> bool:
     """Install with pip: slower, and what is no longer in the lock stays."""
     install = [*pip, "install", "--quiet"]
-    return run([*install, "--require-hashes", "-r", str(LOCK)]) and run(
+    files = [part for lock in (LOCK, *browser_locks()) for part in ("-r", str(lock))]
+    return run([*install, "--require-hashes", *files]) and run(
         [*install, "--no-deps", "--no-build-isolation", "-e", "."]
     )
 

@@ -12,7 +12,13 @@ from scripts.answer_schemas import ANSWERS, FOLDER, file_of, index, schema, text
 from tests.support.answers import check_answer, check_line
 
 ROOT = Path(__file__).resolve().parents[1]
-PRICES = {"schema": "reconciler.prices/1", "as_of": "2026-11-01", "regions": {}, "file": "/x"}
+PRICES = {
+    "schema": "reconciler.prices/1",
+    "as_of": "2026-11-01",
+    "table": "2025-03",
+    "regions": {},
+    "file": "/x",
+}
 
 
 @pytest.mark.parametrize("name", ANSWERS)

@@ -16,7 +16,7 @@ from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import ServicePlan, SweepRequest
 from reconciler.ports.fleet import Fleet
 from reconciler.sweep.name_listing import with_names
-from reconciler.sweep.snapshot import observe
+from reconciler.sweep.snapshot import observe, observe_machines
 
 NOT_OURS = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
 
@@ -84,6 +84,17 @@ def refuse_gaps(inventory: Inventory) -> None:
             f"{gap.kind}s could not be read ({gap.reason}): nothing is written from half a picture",
             cure=gap.cure,
         )
+
+
+def survey_machines(ports: Ports) -> ServiceState:
+    """Read the ledger, and before it the machines and databases alone (adr/0028).
+
+    Raises CloudError, AccessDenied.
+    """
+    managed = ports.managed
+    world = observe_machines(managed)
+    whole = plan(world.inventory, world.roots, {managed.name: SweepRequest(managed.retention)})
+    return ServiceState(whole.services[0], world.inventory, world.readings.get(managed.name))
 
 
 def survey(ports: Ports, ask: SweepRequest | None = None) -> ServiceState:

@@ -33,7 +33,7 @@ def _ports(asked: CliContext, service: str) -> Ports:
     from reconciler.util import log
 
     log.set_up(verbose=asked.verbose)
-    return wired(asked.settings(), service)
+    return wired(asked.settings(), service, reads_ahead=True)
 
 
 def _look(ports: Ports, *, checks: bool = False) -> ServiceStatus:
@@ -76,13 +76,15 @@ def status(asked: CliContext, service: str | None, *, exit_code: bool, no_checks
     """
     from deployer.commands.status import with_journal
     from deployer.output.status import status_json, status_lines
+    from reconciler.util.concurrency import side_by_side
 
     names = [service] if service else list(asked.settings().services)
-    wired = {name: _ports(asked, name) for name in names}
-    statuses = [
-        with_journal(_look(ports, checks=not no_checks), _journal(ports, most=LAST))
-        for ports in wired.values()
-    ]
+
+    def see(name: str) -> ServiceStatus:
+        ports = _ports(asked, name)
+        return with_journal(_look(ports, checks=not no_checks), _journal(ports, most=LAST))
+
+    statuses = side_by_side(names, see)
     asked.answer(
         "deployer.status/1",
         {"services": [status_json(status) for status in statuses]},

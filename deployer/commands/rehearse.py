@@ -116,7 +116,7 @@ def _all_steps(run: ReleaseContext) -> None:
     for step in STEPS:
         if step.name not in e.REHEARSAL_STEPS:
             continue
-        run.held.renew(REHEARSAL)
+        run.held.begin(REHEARSAL)
         do(run.emit, step.name, partial(in_time, step, run))
 
 

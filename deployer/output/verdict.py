@@ -117,7 +117,7 @@ def _cost(status: ServiceStatus) -> str:
     if cost.is_unknown:
         return "unknown"
     least = "at least " if cost.unknown else ""
-    month = humanize.money(round(cost.hourly, 4) * estimate.MONTH)
+    month = humanize.money(cost.monthly)
     return f"{least}{humanize.hourly(cost.hourly)}, {month} in 30 days"
 
 

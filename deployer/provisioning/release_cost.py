@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deployer.compute import Disk
 from reconciler.config.service import Service
 from reconciler.cost import estimate
-from reconciler.cost.estimate import MONTH
+from reconciler.cost.estimate import Sum
 from reconciler.cost.price_list import Prices
 from reconciler.model.resource import INSTANCE, SNAPSHOT, VOLUME, Resource
 from reconciler.util import humanize
@@ -37,7 +37,7 @@ def cost_lines(service: Service, fleet: NewMachines, prices: Prices) -> tuple[st
     )
 
 
-def _kept(service: Service, running: float | None, kept: float | None) -> str:
+def _kept(service: Service, running: Sum, kept: Sum) -> str:
     """What becomes of the machines that are live now, by `park`, `park_after` and `keep`."""
     keep = f"keep = {service.keep}"
     if service.park == "terminate":
@@ -72,17 +72,15 @@ def _disks(service: Service, fleet: NewMachines) -> list[Resource]:
     return volumes * fleet.count + image
 
 
-def _sum(resources: Sequence[Resource], prices: Prices) -> float | None:
-    """None where the price of any is unknown."""
-    found = [estimate.hourly(one, prices) for one in resources]
-    known = [one for one in found if one is not None]
-    return sum(known) if known and len(known) == len(found) else None
+def _sum(resources: Sequence[Resource], prices: Prices) -> Sum:
+    return estimate.add(estimate.of(one, None, prices) for one in resources)
 
 
-def _dollars(hourly: float | None) -> str:
-    if hourly is None:
+def _dollars(cost: Sum) -> str:
+    if not cost.resources or cost.is_unknown:
         return "unknown"
-    return f"{humanize.hourly(hourly)}, {humanize.money(hourly * MONTH)} in 30 days"
+    known = f"{humanize.money(cost.monthly)} a month ({humanize.hourly(cost.hourly)})"
+    return f"unknown (at least {known})" if cost.unknown else known
 
 
 def _disk(disk: Disk) -> str:

@@ -13,7 +13,7 @@ from deployer.provisioning.code_archive import CodeArchive
 from deployer.provisioning.files.carry import Carried, LiveListing
 from deployer.release.clock import elapsed
 from deployer.release.lease_holder import LeaseHolder
-from reconciler.cost.estimate import hourly
+from reconciler.cost.estimate import as_number, hourly
 from reconciler.errors import ToolError
 from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.host_key import HostKey, make_host_key
@@ -204,7 +204,7 @@ class ReleaseContext(ReleaseInputs):
         """Report a resource of ours, with its price while it runs."""
         service = self.ports.service
         resource = Resource(kind, id_, service.place, type=type_, public_ips=self.created.public)
-        self.emit(e.ResourceCreated(kind, id_, hourly(resource, self.ports.prices)))
+        self.emit(e.ResourceCreated(kind, id_, as_number(hourly(resource, self.ports.prices))))
 
     def looks(self, pace: Backoff) -> Iterator[float]:
         """The polling attempts of a step. Raises LeaseLost: then there is nothing to wait for."""

@@ -1,8 +1,7 @@
 """Holds the lease: acquired before any create, renewed while the process runs, ended by a swap.
 
-During a release, only this object swaps. A thread repeats the renewal; every step begins with a
-renewal that writes the step's name into the ledger. All swaps go through one lock, and each is made
-against the reading that the previous swap returned.
+During a release, only this object swaps. A thread repeats the renewal, and writes the step's name
+with it. All swaps go through one lock, each against the reading that the previous swap returned.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from deployer.release.clock import elapsed
-from deployer.release.lease_terms import LeaseTerms
+from deployer.release.lease_terms import LeaseLost, LeaseTerms, RenewalPace, beaten, ended
 from deployer.release.name_drift import pointed_at, refuse_moved
-from reconciler.errors import CloudUnclear, LedgerUnknown, Refused, SwapLost, ToolError
+from reconciler.errors import CloudUnclear, LedgerUnknown, SwapLost, ToolError
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Cutover, Ending, Ledger, NotAllowed, Via
@@ -32,10 +31,6 @@ WATCH = 5.0
 Change = Callable[[Ledger], Ledger]
 
 
-class LeaseLost(ToolError):
-    """The ledger no longer names this deploy as lease holder; a sweep removes what it created."""
-
-
 class LeaseHolder:
     """The lease of one deploy. `generation` fences the acts made under it."""
 
@@ -43,14 +38,14 @@ class LeaseHolder:
         self, at: LedgerStore, seen: Reading, mine: DeployId, terms: LeaseTerms, again: str = ""
     ) -> None:
         self.mine = mine
-        self._again = again or f"deployer up {mine.service}"  # the command, for a cure
+        self._again = again or f"deployer up {mine.service}"
         self._store = at
         self._terms = terms
         self._reading = seen
         self._pointed_at = pointed_at(seen)
         self._read_at = elapsed()
         self._began = seen.now
-        self._step = "lease"
+        self._pace = RenewalPace(self._read_at)
         self._stale = False
         self._lock = threading.RLock()
         self._stop = threading.Event()
@@ -75,10 +70,7 @@ class LeaseHolder:
 
     @property
     def generation(self) -> int:
-        """The generation that fences an act under this lease (rule 10). Raises LeaseLost.
-
-        A reading that shows the lease lost has the generation that ended it: it justifies no act.
-        """
+        """The generation that fences an act (rule 10). LeaseLost: a lost one justifies none."""
         with self._lock:
             self.check()
             return self.ledger.gen
@@ -97,29 +89,34 @@ class LeaseHolder:
         try:
             self._swap(lambda _: ledgers.acquire(old, self.mine, self._until()))
         except (SwapLost, NotAllowed) as error:
-            raise self._beaten() from error
+            with suppress(ToolError):
+                self._reread()  # so that the refusal names the holder
+            lease = self._reading.ledger.lease
+            raise beaten(self.mine.service, lease, self._again) from error
+        self._pace.renewing(elapsed())
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self._thread.start()
 
-    def _beaten(self) -> Refused:
-        """The refusal after a lost swap; it names the holder if the ledger can be read."""
-        with suppress(ToolError):
-            self._reread()
-        service, lease = self.mine.service, self._reading.ledger.lease
-        who = f"{lease.id}, in `{lease.step}`" if lease else "somebody else"
-        look = f"To see how it stands  deployer status {service}"
-        return Refused(
-            f"{service} was changed by {who} just now; nothing was done",
-            cure=f"{look}\nTo try again          {self._again}",
-        )
+    def begin(self, step: str) -> None:
+        """Begin a step under a lease that was ours a moment ago. Raises LeaseLost."""
+        with self._lock:
+            self._begin(step)
+        self._changed.set()
+        self._look()
+        self._keep_limit()  # again, by AWS's clock, if the ledger was read just now
+
+    def _begin(self, step: str) -> None:
+        self._pace.begin(step, elapsed())
+        self.check()
+        self._keep_limit()
 
     def renew(self, step: str | None = None) -> None:
         """Extend the lease and write the step. Raises LeaseLost, CloudError."""
         with self._lock:
-            self._step = step or self._step
-            self.check()
-            self._keep_limit()
-            self._mine(lambda old: ledgers.renew(old, self.mine, self._until(), self._step))
+            self._begin(step or self._pace.step)
+            self._pace.renewing(elapsed())
+            word = self._pace.step
+            self._mine(lambda old: ledgers.renew(old, self.mine, self._until(), word))
             # Again, by AWS's clock of this answer: the local clock may stop while a laptop sleeps,
             # and a resource created a day after the id's birth fails the proof of ownership.
             self._keep_limit()
@@ -128,11 +125,14 @@ class LeaseHolder:
         """Switch to the short lease terms before live is closed for writes; renew often.
 
         If this process dies, a sweep then opens live soon. The swap has succeeded before anything
-        is closed. Permanent: after the freeze comes the commit, or the end of the lease.
+        is closed; one with these terms of a moment ago is enough. Permanent: after the freeze
+        comes the commit, or the end of the lease.
         """
         with self._lock:
-            self._terms = self._terms.while_frozen()
-            self.renew()
+            was, self._terms = self._terms, self._terms.while_frozen()
+            self.check()
+            if was != self._terms or not self._is_fresh():
+                self.renew()
         self._changed.set()
 
     def _keep_limit(self) -> None:
@@ -163,9 +163,16 @@ class LeaseHolder:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._is_lost.wait(min(left, WATCH))
-            if elapsed() - max(self._looked_at, self._read_at) >= WATCH:
-                self.verify()
-            self.check()
+            self._look()
+
+    def _look(self) -> None:
+        """Raise LeaseLost if the lease is lost; the ledger is asked unless it was a moment ago."""
+        if not self._is_fresh():
+            self.verify()
+        self.check()
+
+    def _is_fresh(self) -> bool:
+        return elapsed() - max(self._looked_at, self._read_at) < WATCH
 
     def commit(
         self,
@@ -195,10 +202,7 @@ class LeaseHolder:
             return live is not None and live.id == to
 
     def end(self, keep: timedelta | None = None) -> bool:
-        """End the lease. False if it was no longer ours.
-
-        Reads first: after an ambiguous swap only the ledger knows its result (rule 4).
-        """
+        """End the lease; False if it was no longer ours. Reads first (rule 4)."""
         self.rest()
         with self._lock:
             while True:
@@ -223,13 +227,10 @@ class LeaseHolder:
             thread.join(timeout=60)
 
     def _keep(self) -> None:
-        """Renew until stopped. Runs in the renewal thread.
-
-        A failed renewal is retried; a lost lease is stored, and ends the waits of the step.
-        """
+        """The renewal thread. A failed renewal is retried; a lost lease ends the step's waits."""
         while self._lost is None and not self._stop.is_set():
-            if self._changed.wait(self._terms.every.total_seconds()):
-                self._changed.clear()  # renewed just now, with other terms; or `_stop` is set
+            if self._changed.wait(self._pace.due_in(self._terms.every, elapsed())):
+                self._changed.clear()  # other terms, another step; or `_stop` is set
                 continue
             with self._noticing():
                 if not self._stop.is_set():
@@ -270,10 +271,7 @@ class LeaseHolder:
         return lease is not None and lease.id == self.mine
 
     def _forget_it(self) -> LeaseLost:
-        lease, who = self._reading.ledger.lease, "an operator (abort, thaw, recover)"
-        now = f"{lease.id} holds it now, in `{lease.step}`" if lease else "nobody holds it now"
-        said = f"the lease of {self.mine} was ended by {who}, or by a sweep once it had run out"
-        return self._lose(LeaseLost(f"{said}: {now}", cure=f"To try again   {self._again}"))
+        return self._lose(ended(self.mine, self._reading.ledger.lease, self._again))
 
     def _lose(self, error: LeaseLost) -> LeaseLost:
         self._lost = error

@@ -187,7 +187,7 @@ def _keep(run: ReleaseContext, trouble: tuple[str, ...]) -> Undone:
     until = next(one.until for one in run.held.ledger.kept if one.id == run.deploy)
     done = e.CleanUpDone({}, len(left), not run.created.stopped, until)
     kept = Counter(one.kind for one in own)
-    hourly = None if cost.unknown else cost.hourly
+    hourly = None if cost.unknown else float(cost.hourly)
     run.emit(replace(done, kept=dict(kept), kept_per_hour=hourly))
     return Undone({}, left, kept=True)
 

@@ -1,7 +1,7 @@
 """`deployer up`: releases a service by cloning its live machine.
 
-The steps run in order; each begins with a renewal of the lease that writes its name. Any failure
-before the commit is undone by one mechanism (`deployer.release.undo`); past the commit nothing of
+The steps run in order, each under a lease that was ours a moment ago. Any failure before the
+commit is undone by one mechanism (`deployer.release.undo`); past the commit nothing of
 the new deploy is deleted by this code path (rule 5).
 """
 
@@ -91,7 +91,7 @@ def up(ports: Ports, options: ReleaseOptions, emit: e.Listener = e.ignore) -> e.
         try:
             do(run.emit, "lease", partial(take, run))
             for step in steps_of(run):
-                run.held.renew(step.name)
+                run.held.begin(step.name)
                 do(run.emit, step.name, partial(in_time, step, run))
         except BaseException as error:
             failed = error
@@ -249,7 +249,7 @@ def _kept_per_hour(run: ReleaseContext) -> float | None:
     ]
     now, prices = service_plan.root.now, run.ports.prices
     cost = estimate.add(estimate.of(resource, now, prices) for resource in resources)
-    return cost.hourly if resources and not cost.unknown else None
+    return float(cost.hourly) if resources and not cost.unknown else None
 
 
 def released(run: ReleaseContext, seconds: float) -> e.Released:

@@ -10,7 +10,8 @@ import time
 
 from deployer.release.context import ReleaseContext
 from reconciler.errors import AccessDenied
-from reconciler.model.resource import IMAGE, INSTANCE, TARGET_GROUP, Inventory
+from reconciler.model.resource import IMAGE, INSTANCE, TARGET_GROUP
+from reconciler.model.tag_summary import TagSummary
 from reconciler.sweep.absence import STATES
 from reconciler.util.backoff import Backoff
 
@@ -28,21 +29,23 @@ def wait_until_listed(run: ReleaseContext, pace: Backoff = LISTED) -> bool:
     if run.created.image and run.created.image_order is not None:
         missing[run.created.image] = IMAGE
     for _ in pace.attempts() if missing else ():
-        seen = run.ports.managed.heap.scan()
-        there = _listed(seen) | _ended(run)
-        missing = {one: kind for one, kind in missing.items() if one not in there}
+        seen = run.ports.managed.heap.tag_summary()
+        missing = _without(missing, {one for ids in seen.groups.values() for one in ids})
+        if not missing:
+            break
+        missing = _without(missing, _ended(run))
         if _denied(seen).issuperset(missing.values()):
             break
     return not missing
 
 
-def _denied(inventory: Inventory) -> set[str]:
+def _without(missing: dict[str, str], there: set[str]) -> dict[str, str]:
+    return {one: kind for one, kind in missing.items() if one not in there}
+
+
+def _denied(listed: TagSummary) -> set[str]:
     """The kinds that we lack permission to list."""
-    return {gap.kind for gap in inventory.gaps if gap.refusal is AccessDenied}
-
-
-def _listed(inventory: Inventory) -> set[str]:
-    return {resource.id for resource in inventory.resources}
+    return {gap.kind for gap in listed.gaps if gap.refusal is AccessDenied}
 
 
 def _ended(run: ReleaseContext) -> set[str]:

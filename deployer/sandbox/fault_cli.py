@@ -52,7 +52,7 @@ def list_(context: click.Context) -> None:
 @fault.command()
 @click.pass_context
 def clear(context: click.Context) -> None:
-    """No faults, no lag and no limits any more."""
+    """No faults, no lag, no limits and no latency any more."""
     _client(context).clear()
 
 
@@ -70,6 +70,20 @@ def lag(context: click.Context, seconds: float) -> None:
 def limits(context: click.Context, speed: float) -> None:
     """Limit requests by AWS's token buckets, SPEED times as fast as AWS's; 0 ends it."""
     _client(context).limits(speed)
+
+
+@fault.command()
+@click.argument("scale")
+@click.pass_context
+def latency(context: click.Context, scale: str) -> None:
+    """Let calls take their time: `aws`, or a number of times what AWS takes; 0 ends it."""
+    try:
+        times = 1.0 if scale == "aws" else float(scale)
+    except ValueError as error:
+        raise click.BadParameter("`aws`, or a number") from error
+    if not 0 <= times < float("inf"):
+        raise click.BadParameter("`aws`, or a number from 0 on")
+    _client(context).latency(times)
 
 
 @fault.command()

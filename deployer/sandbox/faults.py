@@ -81,11 +81,12 @@ def parse_rule(data: dict[str, Any]) -> FaultRule:
 
 
 class FaultBook:
-    """The rules in force, the visibility lag, the speed of request limits, the fate of images.
+    """The rules in force, the visibility lag, request limits, latency, the fate of images.
 
     Thread-safe.
 
     `limits` is 0 where requests are not limited, 1 at AWS's figures, 10 at ten times their rates.
+    `latency` is 0 where calls are answered at once, 1 where they take what they take on AWS.
     """
 
     def __init__(self) -> None:
@@ -94,6 +95,7 @@ class FaultBook:
         self._next = 1
         self.lag = 0.0
         self.limits = 0.0
+        self.latency = 0.0
         self.images = ""
 
     def add(self, rule: FaultRule) -> FaultRule:
@@ -129,10 +131,10 @@ class FaultBook:
             return [asdict(rule) for rule in self._rules]
 
     def clear(self) -> None:
-        """Remove all faults, lag and limits."""
+        """Remove all faults, lag, limits and latency."""
         with self._lock:
             self._rules.clear()
-            self.lag = self.limits = 0.0
+            self.lag = self.limits = self.latency = 0.0
             self.images = ""
 
 
@@ -157,12 +159,12 @@ class FaultClient:
         return self.add(FaultRule(action=action, kind=kind, **more))
 
     def list(self) -> dict[str, Any]:
-        """`{"rules": [...], "lag": seconds, "limits": speed, "images": fate}`."""
+        """`{"rules": [...], "lag": seconds, "limits": speed, "latency": scale, "images": fate}`."""
         answer: dict[str, Any] = self._ask("GET", "/_sandbox/faults")
         return answer
 
     def clear(self) -> None:
-        """Remove all faults, lag and limits."""
+        """Remove all faults, lag, limits and latency."""
         self._ask("DELETE", "/_sandbox/faults")
 
     def lag(self, seconds: float) -> None:
@@ -172,6 +174,10 @@ class FaultClient:
     def limits(self, speed: float) -> None:
         """Limit requests by AWS's token buckets, refilled at `speed` times AWS's rates; 0: none."""
         self._ask("POST", "/_sandbox/faults", {"limits": speed})
+
+    def latency(self, scale: float) -> None:
+        """Let every call take `scale` times what it takes on AWS; 0: none."""
+        self._ask("POST", "/_sandbox/faults", {"latency": scale})
 
     def images(self, fate: str) -> None:
         """The fate of pending images: one of FATES."""

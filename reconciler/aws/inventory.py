@@ -9,8 +9,7 @@ from reconciler.aws.client.query import Reads
 from reconciler.aws.client.retry import AWS_BACKOFF
 from reconciler.aws.client.session import Aws
 from reconciler.aws.deletion import Deleter
-from reconciler.aws.kinds import BY_NAME, KINDS
-from reconciler.aws.kinds.instance import why_not_parked
+from reconciler.aws.kinds import BY_NAME, KINDS, instance
 from reconciler.aws.kinds.kind import Kind
 from reconciler.aws.tag_index import read_census, read_index
 from reconciler.errors import AccessDenied, CloudError, ToolError
@@ -21,6 +20,7 @@ from reconciler.model.resource import GROUP, INSTANCE, RDS_INSTANCE, Gap, Invent
 from reconciler.model.tag_summary import KEYS, Groups, TagSummary, grouped
 from reconciler.model.tags import AccountRegion, Label
 from reconciler.util.backoff import Backoff
+from reconciler.util.concurrency import side_by_side
 
 LABELLED_AT_ONCE = 200
 _NOT_NAMED = "not among `kinds` in reconciler.toml"
@@ -63,6 +63,13 @@ class Ec2Inventory:
         rows = (self._not_listed(read) if unfinished_only else read for read in found.reads)
         return replace(found, reads=(done, *rows, *self._left_out(scanned)))
 
+    def machines_of(self, service: str) -> Inventory:
+        """See `CloudInventory.machines_of`. One call: an id begins with its service's name."""
+        reads = Reads(self.aws)
+        row = _Row(reads, INSTANCE)
+        found = tuple(instance.born_of(reads, service))
+        return Inventory(found, reads=(row.done(),))
+
     def tag_summary(self) -> TagSummary:
         reads = Reads(self.aws)
         row = _Row(reads, INDEX)
@@ -96,16 +103,15 @@ class Ec2Inventory:
     ) -> tuple[Outcome, ...]:
         deleter = self._deleter()
         state = {t.STATE: label.value}
-        told = [resource for resource in resources if units and resource.kind == INSTANCE]
+        told = [one for one in resources if units and _is_untold(one, units)]
         rest = [
             resource
             for resource in resources
             if resource.kind not in LABELLED_APART and resource not in told
         ]
-        outcomes = (
-            *_tag(deleter, told, {**state, t.UNITS: units}),
-            *_tag(deleter, rest, state),
-        )
+        batches = [one for one in ((told, {**state, t.UNITS: units}), (rest, state)) if one[0]]
+        written = side_by_side(batches, lambda batch: [*_tag(deleter, *batch)])
+        outcomes = [outcome for batch in written for outcome in batch]
         apart = (
             outcome
             for kind, write in LABELLED_APART.items()
@@ -118,7 +124,7 @@ class Ec2Inventory:
     def unparkable(self, machines: Sequence[Resource]) -> Mapping[str, str]:
         """See `CloudInventory.unparkable`."""
         reads = Reads(self.aws)
-        found = ((one.id, why_not_parked(reads, one.id)) for one in machines)
+        found = ((one.id, instance.why_not_parked(reads, one.id)) for one in machines)
         return {id_: why for id_, why in found if why}
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
@@ -165,6 +171,11 @@ class Ec2Inventory:
         return Deleter(self.aws, self.backoff, lifts=self.lifts)
 
 
+def _is_untold(resource: Resource, units: str) -> bool:
+    """Whether it is a machine whose tag does not say these units yet: they cost another call."""
+    return resource.kind == INSTANCE and resource.tags.get(t.UNITS, "") != units
+
+
 def _tag(
     deleter: Deleter, resources: Sequence[Resource], tags: Mapping[str, str]
 ) -> Iterable[Outcome]:
@@ -184,19 +195,26 @@ def _describe(
     only: Sequence[Kind] = KINDS,
     listed: Sequence[Kind] = (),
 ) -> Inventory:
-    """Describe the resources in the index; list the kinds `listed` that it cannot contain."""
-    found: list[Resource] = []
-    gaps: list[Gap] = []
-    rows: list[Read] = []
-    for kind in only:
-        row = _Row(reads, kind.name)
+    """Describe the resources in the index; list the kinds `listed` that it cannot contain.
+
+    Kinds do not wait for each other.
+    """
+
+    def described(kind: Kind) -> Inventory:
+        own = reads.beside()
+        row = _Row(own, kind.name)
         try:
-            found += _seen(kind, reads, index, listed=kind in listed)
-            rows.append(row.done())
+            found = _seen(kind, own, index, listed=kind in listed)
         except (CloudError, AccessDenied) as error:
-            gaps.append(Gap.of(reads.place, kind.name, error))
-            rows.append(row.failed(error))
-    return Inventory(tuple(found), tuple(gaps), tuple(rows))
+            return Inventory((), (Gap.of(reads.place, kind.name, error),), (row.failed(error),))
+        return Inventory(tuple(found), (), (row.done(),))
+
+    each = side_by_side(only, described)
+    return Inventory(
+        tuple(resource for one in each for resource in one.resources),
+        tuple(gap for one in each for gap in one.gaps),
+        tuple(read for one in each for read in one.reads),
+    )
 
 
 class _Row:

@@ -7,6 +7,7 @@ read any region's prices. Needs the permission `pricing:GetProducts`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from reconciler.aws.client.query import Reads
 from reconciler.aws.client.session import Aws
@@ -16,28 +17,28 @@ from reconciler.errors import CloudError
 HOME = "us-east-1"
 PAGE = 100
 
-_COMPUTE = {
-    "productFamily": "Compute Instance",
-    "operatingSystem": "Linux",
-    "tenancy": "Shared",
-    "preInstalledSw": "NA",
-    "capacitystatus": "Used",
-}
-_DATABASE = {
-    "productFamily": "Database Instance",
-    "databaseEngine": "PostgreSQL",
-    "deploymentOption": "Single-AZ",
-}
+_SYSTEMS = ("Linux", "Windows", "RHEL", "SUSE")
+_MACHINE = {"tenancy": "Shared", "preInstalledSw": "NA", "capacitystatus": "Used"}
+_SERVER = {"productFamily": "Database Instance"}
 QUESTIONS: Sequence[tuple[str, Mapping[str, str]]] = (
-    ("AmazonEC2", _COMPUTE),
+    *(("AmazonEC2", {**_MACHINE, "operatingSystem": system}) for system in _SYSTEMS),
     ("AmazonEC2", {"productFamily": "Storage"}),
+    ("AmazonEC2", {"productFamily": "System Operation"}),
+    ("AmazonEC2", {"productFamily": "Provisioned Throughput"}),
     ("AmazonEC2", {"productFamily": "Storage Snapshot"}),
-    ("AmazonRDS", _DATABASE),
+    ("AmazonVPC", {"group": "VPCPublicIPv4Address"}),
+    *(
+        ("AmazonRDS", {**_SERVER, "databaseEngine": engine})
+        for engine in ("PostgreSQL", "MySQL", "MariaDB")
+    ),
+    ("AmazonRDS", {"productFamily": "Database Storage"}),
+    ("AmazonRDS", {"productFamily": "Provisioned IOPS"}),
+    ("AmazonRDS", {"productFamily": "Storage Snapshot"}),
 )
 """Service code, and product filters: all of these must match."""
 
 
-def fetch(aws: Aws, region: str) -> Mapping[str, float]:
+def fetch(aws: Aws, region: str) -> Mapping[str, Decimal]:
     """The prices in a region, by name. Raises CloudError, AccessDenied."""
     reads = Reads(aws.in_region(HOME))
     try:

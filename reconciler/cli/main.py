@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ from reconciler.util.gc_tuning import leave
 
 if TYPE_CHECKING:
     from reconciler.config.loader import Settings
-    from reconciler.cost.audit import Report
     from reconciler.plan.circuit_breaker import Cap
     from reconciler.ports.fleet import Fleet
     from reconciler.wiring.edges import Edges
@@ -36,6 +34,7 @@ CODES = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCES
         reconciler sweep             drive everything to its desired state
         reconciler run               do that every minute, for ever
         reconciler report            what every deploy costs
+        reconciler strays            what others left behind; needs no configuration
         reconciler explain i-0d41    why a thing is kept or collected""",
         tuple(Exit),
     ),
@@ -158,60 +157,6 @@ def explain(asked: CliContext, id_: str) -> int:
     return Exit.DONE
 
 
-_FORMATS = ("table", "json", "csv", "markdown", "html")
-
-
-@cli.command(
-    epilog=epilog(
-        """reconciler report
-        reconciler report --format csv > costs.csv
-        reconciler report --format html > costs.html""",
-        CODES,
-    )
-)
-@SERVICES
-@click.option(
-    "--format", "form", type=click.Choice(_FORMATS), default="table", help="Output format."
-)
-@common
-@pass_asked
-def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
-    """Say what every deploy holds and costs.
-
-    Orphans apart; prices from a small dated table, and what is not known is said so.
-    """
-    from reconciler.cost import price_cache
-    from reconciler.cost.audit import report as audit
-    from reconciler.output import report as render
-    from reconciler.sweep.runner import make_plan
-    from reconciler.wiring.fleet_builder import build_fleet
-    from reconciler.wiring.journal_store import saved_by_sweeps
-
-    settings, edges = connected(asked)
-    fleet = build_fleet(settings, services, edges)
-    cost_report = audit(make_plan(fleet), price_cache.load())
-    if cost_report.now is not None:
-        saved = saved_by_sweeps(settings, edges, services, cost_report.now)
-        cost_report = replace(cost_report, saved=saved)
-    texts: Mapping[str, Callable[[Report], str]] = {
-        "table": partial(render.table, verbose=asked.verbose),
-        "csv": render.as_csv,
-        "markdown": render.markdown,
-        "html": _html,
-    }
-    asked.as_json = asked.as_json or form == "json"
-    asked.answer(
-        "reconciler.report/1", render.as_json(cost_report), lambda: texts[form](cost_report)
-    )
-    return Exit.DIRT if cost_report.unknown or cost_report.gaps else Exit.DONE
-
-
-def _html(report: Report) -> str:
-    from reconciler.output.html_report import html
-
-    return html(report)
-
-
 @cli.command(epilog=epilog("reconciler hold i-0d41aa07 'the customer wants its log'", CODES))
 @click.argument("id_", metavar="ID")
 @click.argument("reason")
@@ -265,6 +210,12 @@ def release(context: click.Context, id_: str) -> None:
 cli.add_command(policy)
 cli.add_command(
     Lazy("sweep", "reconciler.cli.sweep:sweep", "Remove what is left behind; repair; finish.")
+)
+cli.add_command(
+    Lazy("report", "reconciler.cli.report:report", "Say what every deploy holds and costs.")
+)
+cli.add_command(
+    Lazy("strays", "reconciler.cli.strays:strays", "List what is not ours and looks left behind.")
 )
 cli.add_command(
     Lazy("prices", "reconciler.cli.prices:prices", "Say which prices are used; fetch newer ones.")

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from reconciler.aws.iam.scope import Locate
     from reconciler.config.loader import Settings
 
-WHOSE = ("deployer", "reconciler", "adopt", "leave", "viewer", "hold", "guard", "prices", "doctor")
+WHOSE = (
+    *("deployer", "reconciler", "adopt", "leave", "viewer", "hold", "guard"),
+    *("prices", "strays", "doctor"),
+)
 
 
 @click.command(
@@ -50,6 +53,7 @@ def policy(asked: CliContext, whose: str, account: str, zones: tuple[str, ...]) 
     For this configuration. deployer and reconciler: for these commands; adopt: beside deployer's,
     once; leave: the same, for `deployer leave`; viewer: for people who look; hold: for people who
     hold; guard: a deny that keeps everybody else from our tags; prices: for who refreshes those;
+    strays: for `reconciler strays`;
     doctor: what `deployer doctor` asks beyond what a release needs.
     """
     import json

@@ -29,14 +29,15 @@ if TYPE_CHECKING:
 def prices(asked: CliContext, refresh: bool) -> None:
     """Say which prices costs are counted with.
 
-    Without fetched ones a small dated table is used; what neither knows is shown as unknown.
+    Without fetched ones a dated table is used; what neither knows is shown as unknown.
     Fetching asks AWS's Pricing API (pricing:GetProducts) and keeps the answer in the cache folder.
     """
-    from reconciler.cost import price_cache
+    from reconciler.cost import price_cache, shipped
 
     known = _fetched(asked) if refresh else price_cache.load()
     facts = {
         "as_of": known.as_of,
+        "table": shipped.as_of(),
         "regions": {name: len(names) for name, names in known.by_region.items()},
         "file": str(price_cache.path()),
     }
@@ -67,11 +68,12 @@ def _fetched(asked: CliContext) -> Prices:
 
 
 def _lines(known: Prices) -> Iterator[str]:
-    from reconciler.cost.estimate import AS_OF
+    from reconciler.cost import shipped
 
+    table = f"{shipped.as_of()} for {len(shipped.regions())} regions, from apache-libcloud"
     if not known.as_of:
-        yield f"A small table of {AS_OF}; reconciler prices --refresh asks AWS for newer ones."
+        yield f"The table of {table}; reconciler prices --refresh asks AWS for newer prices."
         return
     regions = ", ".join(f"{name} {len(names)}" for name, names in known.by_region.items())
     yield f"Fetched on {known.as_of}: {regions}."
-    yield f"What is not among them is as in a small table of {AS_OF}, or unknown."
+    yield f"What is not among them is as in the table of {table}, or unknown."

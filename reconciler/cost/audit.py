@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 
 from reconciler.cost import estimate
 from reconciler.cost.estimate import Sum
@@ -19,13 +20,16 @@ from reconciler.gc.verdict import KEPT, Reason, Role, Verdict
 from reconciler.model import tags as t
 from reconciler.model.coverage import Read
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.journal.savings import Savings
+from reconciler.model.journal.entry import Entry
+from reconciler.model.journal.savings import Savings, unrooted_since
 from reconciler.model.ledger import Ledger
-from reconciler.model.resource import INSTANCE
+from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.tags import AccountRegion
 from reconciler.plan.service_plan import STRANGE, Plan, ServicePlan
 from reconciler.plan.standby import state_of
 
 GARBAGE = "garbage"
+ROLLBACK = (Role.PREVIOUS.value, "rejected")
 
 _STATES = {
     Reason.UNROOTED: GARBAGE,
@@ -84,7 +88,7 @@ class Report:
 
     `orphans` and `let_go`, the adopted machines of no release any more, are also in `rows`;
     `foreign` resources are not, and only in a sum of their own. `saved`: by sweeps, as told by
-    journals.
+    journals; `entries`: the journals'. What was spent counts since birth, or for `back`.
     """
 
     now: datetime | None
@@ -98,6 +102,28 @@ class Report:
     strangers: tuple[ForeignResources, ...] = ()
     reads: tuple[Read, ...] = ()
     saved: Savings | None = None
+    back: timedelta | None = None
+    entries: tuple[Entry, ...] = ()
+
+    @cached_property
+    def garbage_since(self) -> Mapping[str, datetime]:
+        """When each deploy lost its root, as far as a journal tells it."""
+        return unrooted_since(self.entries)
+
+    @property
+    def spent_as_garbage(self) -> Sum:
+        """What garbage has cost since it lost its root, where a journal says when that was."""
+        resources = [item.verdict.resource for item in self.waste]
+        return estimate.add(
+            estimate.of(resource, self.now, self.prices, since)
+            for resource in resources
+            if (since := self.garbage_since.get(str(resource.deploy))) is not None
+        )
+
+    @property
+    def kept_for_rollback(self) -> Sum:
+        """The cost of previous releases."""
+        return estimate.add(row.cost for row in self.rows if row.state in ROLLBACK)
 
     @property
     def total(self) -> Sum:
@@ -137,26 +163,84 @@ class Report:
 
 
 def _sums(parts: Iterable[tuple[str, Sum]]) -> Mapping[str, Sum]:
-    """The sums by name, of the figures as shown."""
+    """The sums by name."""
     found: dict[str, list[Sum]] = {}
     for name, cost in parts:
         found.setdefault(name, []).append(cost)
-    return {name: estimate.as_shown(every) for name, every in found.items()}
+    return {name: estimate.add(every) for name, every in found.items()}
 
 
-def report(plan: Plan, prices: Prices) -> Report:
-    """The audit of the resources in a plan."""
+@dataclass(frozen=True)
+class Costs:
+    """What costs are counted with: the prices, and how far back; None: since birth."""
+
+    prices: Prices
+    back: timedelta | None = None
+
+    def of(self, resource: Resource, now: datetime | None) -> Sum:
+        """One resource as a sum."""
+        since = now - self.back if now and self.back is not None else None
+        return estimate.of(resource, now, self.prices, since)
+
+
+def untagged_volumes(plan: Plan) -> tuple[tuple[AccountRegion, str], ...]:
+    """The volumes that machines of ours use and that carry no tags of ours, as after an adoption.
+
+    They are paid for with the machine, though no sweep would ever delete them by themselves.
+    """
+    known = {resource.id for resource in plan.inventory.resources}
+    machines = (v.resource for v in plan.verdicts if v.reason not in STRANGE)
+    return tuple(
+        (machine.place, used)
+        for machine in machines
+        if machine.kind == INSTANCE
+        for used in machine.uses
+        if used.startswith("vol-") and used not in known
+    )
+
+
+def _with_volumes(
+    items: Sequence[CostItem], volumes: Iterable[Resource], costs: Costs, now: datetime | None
+) -> list[CostItem]:
+    """Each machine, followed by its volumes without tags; they count as its deploy's."""
+    by_id = {volume.id: volume for volume in volumes}
+    found: list[CostItem] = []
+    for item in items:
+        found.append(item)
+        machine = item.verdict.resource
+        for used in machine.uses if machine.kind == INSTANCE else ():
+            if used in by_id:
+                volume = replace(by_id.pop(used), tags=machine.tags)
+                text = f"a volume of {machine.id} without tags: it has the machine's fate"
+                verdict = replace(item.verdict, resource=volume, text=text)
+                found.append(CostItem(verdict, item.state, costs.of(volume, now)))
+    return found
+
+
+def report(
+    plan: Plan,
+    prices: Prices,
+    back: timedelta | None = None,
+    volumes: Iterable[Resource] = (),
+) -> Report:
+    """The audit of the resources in a plan; what was spent counts since birth, or so far back.
+
+    `volumes`: those of `untagged_volumes`, described.
+    """
     now = known_now(plan)
+    costs = Costs(prices, back)
     items = [
-        _item(verdict, service_plan, now, prices)
+        _item(verdict, service_plan, now, costs)
         for service_plan in plan.services
         for verdict in service_plan.verdicts
     ]
     ours = [item for item in items if item.verdict.reason not in STRANGE]
-    others = [_item(verdict, None, now, prices) for verdict in plan.strangers]
+    ours = _with_volumes(ours, volumes, costs, now)
+    others = [_item(verdict, None, now, costs) for verdict in plan.strangers]
     return Report(
         now=now,
         prices=prices,
+        back=back,
         rows=tuple(_rows(ours, [service.root.ledger for service in plan.services])),
         orphans=tuple(item for item in items if _is_orphan(item.verdict)),
         let_go=tuple(item for item in items if item.verdict.let_go),
@@ -169,10 +253,9 @@ def report(plan: Plan, prices: Prices) -> Report:
 
 
 def _item(
-    verdict: Verdict, service_plan: ServicePlan | None, now: datetime | None, prices: Prices
+    verdict: Verdict, service_plan: ServicePlan | None, now: datetime | None, costs: Costs
 ) -> CostItem:
-    cost = estimate.of(verdict.resource, now, prices)
-    return CostItem(verdict, _state(service_plan, verdict), cost)
+    return CostItem(verdict, _state(service_plan, verdict), costs.of(verdict.resource, now))
 
 
 def _rows(items: Sequence[CostItem], ledgers: Iterable[Ledger]) -> list[AuditRow]:

@@ -74,6 +74,19 @@ class Changes:
         return self.unknown or self.at_least > 0
 
 
+class PreparedThaw(Protocol):
+    """A thaw that takes effect with `commit`, and that nobody sees before."""
+
+    def refuse_open(self, other: str) -> None:
+        """Raises DatabaseError unless database `other` is shut by its state comment, read now."""
+
+    def commit(self) -> None:
+        """Everything is granted. Raises DatabaseError: then `thaw` is to be tried."""
+
+    def close(self) -> None:
+        """Gives it up, unless it is committed."""
+
+
 class DatabaseServer(Protocol):
     """A server with the databases of one or more services on it.
 
@@ -126,6 +139,13 @@ class DatabaseServer(Protocol):
 
     def thaw(self, name: str, act: FencedAct) -> Thawed:
         """Grants again exactly what `shut` revoked. Idempotent. Raises StaleAct, Refused."""
+
+    def prepare_thaw(self, name: str, act: FencedAct) -> PreparedThaw:
+        """A thaw with everything done but its end; raises what `thaw` does. The caller closes it.
+
+        Other acts on the database wait for it, half a minute at most.
+        """
+        ...
 
     def hold(self, name: str, ledger: str, reason: str | None) -> None:
         """Protects it from every sweep for `reason`; None ends the hold. The fence is unchanged.

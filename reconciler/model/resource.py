@@ -40,6 +40,32 @@ APART = RDS | {DATABASE, BASE}
 
 
 @dataclass(frozen=True, slots=True)
+class BillingTerms:
+    """Facts of a description that only matter for the bill.
+
+    platform       an instance's PlatformDetails; '' if unknown, taken for Linux
+    tenancy        default, dedicated or host;  lifecycle: spot, scheduled or ''
+    first_started  when an instance was launched: its `created` is its latest start
+    stopped        when it stopped, if its description says so
+    iops           provisioned, of a volume or a database server; 0 if unknown
+    throughput     of a volume, in MiB/s; 0 if unknown
+    storage        a database server's: gp2, gp3, io1, …
+    """
+
+    platform: str = ""
+    tenancy: str = ""
+    lifecycle: str = ""
+    first_started: datetime | None = None
+    stopped: datetime | None = None
+    iops: int = 0
+    throughput: int = 0
+    storage: str = ""
+
+
+NO_TERMS = BillingTerms()
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """One resource in the cloud, or a database on a shared server.
 
@@ -57,6 +83,7 @@ class Resource:
     shared      another account may use it;  protected: people have set it against deregistration
     doubt       for a database: why it is not proved to be its deploy's
     since       for a database: when it came to its state, by the clock of its server
+    billing     what only matters for its price
     deploy      the deploy in its tags, which does not prove ownership
     """
 
@@ -82,6 +109,7 @@ class Resource:
     protected: bool = False
     doubt: str = ""
     since: datetime | None = None
+    billing: BillingTerms = NO_TERMS
     deploy: DeployId | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:  # parsed once: every rule uses it

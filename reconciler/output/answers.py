@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
 from reconciler.output.ledger_answer import LedgerAnswer
+from reconciler.output.price_answers import PricesAnswer, StraysAnswer
 
 
 class VerdictAnswer(TypedDict):
@@ -144,12 +145,17 @@ class SweepAnswer(ScopeAnswer):
 
 
 class CostAnswer(TypedDict):
-    """A sum in $; null where a price, or an age, is not known."""
+    """A sum in $; null where no price, or no age, is known; else at least what is known.
 
+    `unknown_prices`, `unknown_so_far`: things of which it is not known as a whole.
+    """
+
+    monthly: float | None
     hourly: float | None
     so_far: float | None
     things: int
     unknown_prices: int
+    unknown_so_far: int
 
 
 # `is` is a word of Python's: only this form of a TypedDict can name it.
@@ -190,11 +196,24 @@ class SavedAnswer(TypedDict):
     unpriced: int
 
 
+class CostGroupAnswer(CostAnswer):
+    """The sum of what has one value of `by`."""
+
+    by: str
+    name: str
+
+
 class ReportAnswer(ScopeAnswer):
-    """`reconciler report`: what every deploy holds and costs."""
+    """`reconciler report`: what every deploy holds and costs; `back`: so far, in seconds."""
 
     now: str | None
+    sentence: str
+    back: float | None
+    left_out: list[str]
     prices: str
+    groups: list[CostGroupAnswer]
+    kept_for_rollback: CostAnswer
+    spent_as_garbage: CostAnswer | None
     deploys: list[ReportRowAnswer]
     orphans: list[CostedAnswer]
     let_go: list[CostedAnswer]
@@ -246,20 +265,13 @@ class HoldAnswer(TypedDict):
     hold: str
 
 
-class PricesAnswer(TypedDict):
-    """`reconciler prices`: the date of the prices, and how many are known of each region."""
-
-    as_of: str
-    regions: dict[str, int]
-    file: str
-
-
 ANSWERS: Mapping[str, type] = {
     "reconciler.plan/1": PlanAnswer,
     "reconciler.sweep/1": SweepAnswer,
     "reconciler.report/1": ReportAnswer,
     "reconciler.explain/1": ExplainAnswer,
     "reconciler.hold/1": HoldAnswer,
+    "reconciler.strays/1": StraysAnswer,
     "reconciler.prices/1": PricesAnswer,
 }
 """The value of `schema` in each answer, and its fields. `policy` answers in IAM's own grammar."""

@@ -101,7 +101,7 @@ def scope_json(reads: Iterable[Read], groups: Iterable[ForeignResources]) -> Sco
                 "why": group.why,
                 "kinds": dict(group.kinds),
                 "places": list(group.places),
-                "hourly": None if group.cost.is_unknown else group.cost.hourly,
+                "hourly": None if group.cost.is_unknown else float(group.cost.hourly),
                 "unknown_prices": group.cost.unknown,
             }
             for group in groups

@@ -146,12 +146,18 @@ def _seen(service_plan: ServicePlan) -> str:
 def _cost(verdict: Verdict, service_plan: ServicePlan, prices: Prices) -> str:
     now = None if service_plan.problem else service_plan.root.now
     price = estimate.price(verdict.resource, prices)
-    spent = estimate.so_far(verdict.resource, now, prices)
     if not price:
         return "not billed by itself"
-    hourly = estimate.hourly(verdict.resource, prices)
-    month = None if hourly is None else round(hourly, 4) * estimate.MONTH
-    return f"{price}, {humanize.money(spent)} so far, {humanize.money(month)} in 30 days"
+    cost = estimate.of(verdict.resource, now, prices)
+    spent = "unknown" if cost.is_ageless else humanize.money(cost.so_far)
+    month = "unknown" if cost.is_unknown else humanize.money(cost.monthly)
+    return (
+        f"{price}, {_least(cost.ageless)}{spent} so far, {_least(cost.unknown)}{month} in 30 days"
+    )
+
+
+def _least(unknown: int) -> str:
+    return "at least " if unknown else ""
 
 
 def _service_plan(plan: Plan, verdict: Verdict) -> ServicePlan | None:

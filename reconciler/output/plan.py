@@ -150,13 +150,11 @@ def _sums(plan: Plan, cap: Cap, prices: Prices) -> list[str]:
 def saving(resources: Iterable[Resource], prices: Prices) -> str:
     """`up to $0.0273/h, $19.66 in 30 days`: snapshots share what did not change (aws.md §5)."""
     listed = list(resources)
-    costs = [estimate.hourly(resource, prices) for resource in listed]
-    hourly = sum(cost for cost in costs if cost is not None)
+    total = estimate.add(estimate.of(resource, None, prices) for resource in listed)
     most = "up to " if any(map(estimate.is_bound, listed)) else ""
-    more = " and what is not known" if None in costs else ""
-    # Computed from the figure that is shown, so that report, plan and sweep show the same.
-    month = humanize.money(round(hourly, 4) * estimate.MONTH)
-    return f"{most}{humanize.hourly(hourly)}, {month} in 30 days{more}"
+    more = " and what is not known" if total.unknown else ""
+    month = humanize.money(total.monthly)
+    return f"{most}{humanize.hourly(total.hourly)}, {month} in 30 days{more}"
 
 
 def plan_json(plan: Plan, cap: Cap, prices: Prices) -> PlanAnswer:
@@ -220,5 +218,5 @@ def verdict_json(verdict: Verdict, prices: Prices) -> VerdictAnswer:
         "verdict": "collect" if verdict.collect else "keep",
         "reason": verdict.reason.value,
         "text": verdict.text,
-        "hourly": estimate.hourly(resource, prices),
+        "hourly": estimate.as_number(estimate.hourly(resource, prices)),
     }

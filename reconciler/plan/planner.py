@@ -7,7 +7,7 @@ swap fails, nothing after it is carried out and the next round decides again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.gc import name_witnesses
@@ -261,8 +261,8 @@ def _repairs(verdicts: tuple[Verdict, ...], root: Root) -> tuple[Repair, ...]:
     return tuple(sorted(repairs, key=lambda repair: (order.index(repair.role), repair.deploy)))
 
 
-def _stale(verdicts: tuple[Verdict, ...], root: Root) -> set[tuple[Role, DeployId]]:
-    """Deploys with a machine that has not obeyed the set of units that it should."""
+def _stale(verdicts: Sequence[Verdict], root: Root) -> set[tuple[Role, DeployId]]:
+    """Deploys with a machine that has not obeyed the units of today's configuration."""
     first = first_machine(one.resource for one in verdicts if one.reason is Role.LIVE)
     return {
         (verdict.role, verdict.deploy)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from reconciler.gc.mark import witnessed
 from reconciler.gc.verdict import Reason, Role, Root, Verdict
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Previous
+from reconciler.model.ledger import Live, Previous
 from reconciler.model.resource import INSTANCE, Plain, Resource
 from reconciler.model.tags import HELD_BY_ADOPTION, LEDGER
 from reconciler.plan import traffic_work
@@ -16,8 +16,7 @@ from reconciler.traffic.release_addresses import Machines, addresses_of, existin
 
 def cure(root: Root) -> str:
     """What to do about a record that somebody moved or removed."""
-    service, ledger = root.home.service, root.ledger
-    live = ledger.live
+    service, live = root.home.service, root.ledger.live
     if root.traffic is not None:
         return f"To give traffic to who is live   deployer traffic {service} --follow"
     if live is None:
@@ -25,7 +24,12 @@ def cure(root: Root) -> str:
             f"To accept what the record says   deployer adopt {service}\n"
             f"To write the ledger anew         deployer recover {service}"
         )
-    name = ledger.home.record if ledger.home else f"the record of {service}"
+    return _cure_of_moved(root, live)
+
+
+def _cure_of_moved(root: Root, live: Live) -> str:
+    service, home = root.home.service, root.ledger.home
+    name = home.record if home else f"the record of {service}"
     back = f"make {name} an A record of {', '.join(live.at)}"
     if root.record:
         return (

@@ -28,6 +28,12 @@ class CloudInventory(Protocol):
         gap, never an absence.
         """
 
+    def machines_of(self, service: str) -> Inventory:
+        """Describes the machines that a deploy of the service claims to have made, and no more.
+
+        Raises CloudError, AccessDenied: without its machines nothing of a service is known.
+        """
+
     def tag_summary(self) -> TagSummary:
         """The tag index's summary of every resource with `deploy-id`: nothing is described.
 

@@ -138,6 +138,11 @@ def _is_old(resource: Resource, now: datetime) -> bool:
     return resource.deploy is not None and now - resource.deploy.born >= SETTLED
 
 
+def repaired(plan: Plan) -> Plan:
+    """The plan without its repairs, all of which have succeeded."""
+    return replace(plan, services=tuple(replace(one, repairs=()) for one in plan.services))
+
+
 def without(plan: Plan) -> Plan:
     """The plan without its deletions, all of which are gone."""
     kept = tuple(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from reconciler.errors import ToolError
 from reconciler.model import ledger as ledgers
 from reconciler.model import ledger_transitions
 from reconciler.model.ledger import Ending, Ledger
+from reconciler.model.outcome import Outcome
 from reconciler.model.reading import Reading
 from reconciler.model.tags import Label
 from reconciler.plan.service_plan import Repair, ServicePlan
@@ -101,14 +102,14 @@ class Executor:
     def _repair(self, service_plan: ServicePlan) -> None:
         handover = Handover(self._managed)
         for repair in service_plan.repairs:
-            outcomes = handover.finish(self._finish(service_plan, repair))
-            for outcome in outcomes:
-                self._on_outcome(outcome)
-            self._tally.add(outcomes)
+            self._record(handover.finish(self._finish(service_plan, repair)))
+        self._record(handover.label())
 
     def _rest(self, service_plan: ServicePlan) -> None:
         """Last: nobody waits for a machine that saves money, and one that hangs takes its time."""
-        outcomes = put_to_rest(self._managed, self._now.ledger.gen, service_plan.rests)
+        self._record(put_to_rest(self._managed, self._now.ledger.gen, service_plan.rests))
+
+    def _record(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             self._on_outcome(outcome)
         self._tally.add(outcomes)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.cost.estimate import hourly
+from reconciler.cost.estimate import as_number, hourly
 from reconciler.cost.price_list import Prices
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.journal import entry as j
@@ -69,7 +69,7 @@ def _records(outcomes: Iterable[Outcome], prices: Prices) -> Iterator[ResourceRe
     for outcome in outcomes:
         resource = outcome.resource
         fate = _FATES.get(outcome.status, j.LEFT)
-        price = hourly(resource, prices)
+        price = as_number(hourly(resource, prices))
         deploy = str(resource.deploy or "")
         yield ResourceRecord(resource.kind, resource.id, fate, deploy, price, outcome.text)
 

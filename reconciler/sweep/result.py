@@ -95,6 +95,12 @@ class Tally:
         return {key for key, one in self.outcomes.items() if one.status is OutcomeStatus.GONE}
 
     @property
+    def obeyed(self) -> bool:
+        """Whether everything that was asked for has succeeded, so far."""
+        done = (OutcomeStatus.DONE, OutcomeStatus.GONE)
+        return all(one.status in done for one in self.outcomes.values())
+
+    @property
     def progress(self) -> int:
         done = sum(
             outcome.status in (OutcomeStatus.GONE, OutcomeStatus.DONE)

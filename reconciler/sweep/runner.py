@@ -15,7 +15,7 @@ from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import Plan, ServicePlan
 from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import OnOutcome
-from reconciler.sweep.absence import is_settled, without
+from reconciler.sweep.absence import is_settled, repaired, without
 from reconciler.sweep.executor import Executor
 from reconciler.sweep.indexed_scan import Index, indexed_scan, read_index
 from reconciler.sweep.name_listing import with_names
@@ -56,10 +56,13 @@ def sweep(
     on_outcome: OnOutcome = lambda _: None,
     *,
     approve: Callable[[Plan], None] = lambda _: None,
+    follow_up: bool = False,
 ) -> SweepResult:
     """Drive the services to their desired state, and report what is left.
 
-    `approve` receives every round's plan before it is executed, and refuses it by raising.
+    `approve` receives every round's plan before it is executed, and refuses it by raising. After a
+    commit (`follow_up`), where everything obeyed at once, what may have become due meanwhile is
+    left to the next sweep.
     """
     tally = Tally()
     look = partial(_look, fleet) if fleet.unfinished_only else _IndexedScanner(fleet).look
@@ -73,8 +76,9 @@ def sweep(
         for service in fleet.services:
             execution = Executor(service, world.readings.get(service.name), tally, on_outcome)
             execution.run(_of(current, service.name))
-        if not tally.trouble and is_settled(current, tally.gone):
-            current = without(current)
+        left = repaired(current) if follow_up and tally.obeyed else current
+        if not tally.trouble and is_settled(left, tally.gone):
+            current = without(left)
             break
         world, current = look()
         tally.recall(world)

@@ -36,7 +36,7 @@ from reconciler.ports.service import ManagedService
 from reconciler.sweep.absence import STATES
 from reconciler.sweep.database_listing import DatabaseReadings, list_databases
 from reconciler.traffic.reading import TrafficReading
-from reconciler.util.concurrency import side_by_side
+from reconciler.util.concurrency import begun, side_by_side
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,10 +56,23 @@ class Snapshot:
 
 def observe(fleet: Fleet) -> Snapshot:
     """Read these services and the other configured places: inventory first, ledgers last."""
+    return _observed(fleet, partial(_scan, unfinished_only=fleet.unfinished_only))
+
+
+def observe_machines(managed: ManagedService) -> Snapshot:
+    """The same of one service's machines and databases alone, in one call for the machines.
+
+    Raises CloudError, AccessDenied.
+    """
+    fleet = Fleet.of(managed)
+    return _observed(fleet, lambda heap: alive(heap.machines_of(managed.name)))
+
+
+def _observed(fleet: Fleet, scan: Callable[[CloudInventory], Inventory]) -> Snapshot:
     began = time.monotonic()
-    scan = partial(_scan, unfinished_only=fleet.unfinished_only)
+    listed = begun(lambda: databases_of(fleet))
     scans = each(list(fleet.inventories.values()), scan)
-    databases = databases_of(fleet)
+    databases = listed.result()
     inventory = merge(scans, list(databases.values()), fleet.other_places)
     # From here on, only ledgers are read.
     return read_roots(fleet, databases, began).world(inventory)

@@ -38,6 +38,14 @@ def side_by_side(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
     return [future.result() for future in futures]
 
 
+def begun(act: Callable[[], R]) -> Future[R]:
+    """Calls `act` beside the caller, who waits for its end before anything depends on it."""
+    future: Future[R] = Future()
+    job = deque([(None, future)])
+    threading.Thread(target=_work, args=(job, lambda _: act()), daemon=True).start()
+    return future
+
+
 def _work(jobs: deque[tuple[T, Future[R]]], act: Callable[[T], R]) -> None:
     """One thread's share: runs one job after the other until there is none."""
     while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
 
 _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -66,14 +67,19 @@ def size(count: float) -> str:
     return f"{figure} {_SIZES[unit]}"
 
 
-def hourly(dollars: float | None) -> str:
+def hourly(dollars: Decimal | float | None) -> str:
     """Dollars an hour; `unknown` if not known, never 0."""
-    return "unknown" if dollars is None else f"${dollars:.4f}/h"
+    return "unknown" if dollars is None else f"${rounded(dollars, 4)}/h"
 
 
-def money(dollars: float | None) -> str:
+def money(dollars: Decimal | float | None) -> str:
     """Dollars; `unknown` if not known, never 0."""
-    return "unknown" if dollars is None else f"${dollars:,.2f}"
+    return "unknown" if dollars is None else f"${rounded(dollars, 2):,}"
+
+
+def rounded(amount: Decimal | float, places: int) -> Decimal:
+    """An amount as it is shown: rounded half up, as bills are."""
+    return Decimal(str(amount)).quantize(Decimal(10) ** -places, ROUND_HALF_UP)
 
 
 def count(number: int, noun: str) -> str:

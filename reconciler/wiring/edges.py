@@ -11,7 +11,7 @@ from reconciler.aws.base_images import BaseImages
 from reconciler.aws.client.response_events import OnAnswer
 from reconciler.aws.client.session import Aws
 from reconciler.aws.instance_connect import minute_key
-from reconciler.aws.inventory import Ec2Inventory
+from reconciler.aws.read_ahead import ReadAhead
 from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.aws.s3.ledger_store import S3Ledgers
 from reconciler.aws.ssm_secrets import from_ssm
@@ -57,7 +57,7 @@ class Edges:
     _accounts: dict[str, Aws] = field(default_factory=dict)
     _aws: dict[AccountRegion, Aws] = field(default_factory=dict)
     _ledgers: dict[str, LedgerStores] = field(default_factory=dict)
-    _heaps: dict[AccountRegion, Ec2Inventory] = field(default_factory=dict)
+    _heaps: dict[AccountRegion, ReadAhead] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bases = BaseImages(self.settings.services.values(), self.aws)
@@ -142,7 +142,7 @@ class Edges:
             self._ledgers[place.account] = LedgerStores(Route53Ledgers(aws), S3Ledgers(aws))
         return self._ledgers[place.account]
 
-    def heap(self, place: AccountRegion) -> Ec2Inventory:
+    def heap(self, place: AccountRegion) -> ReadAhead:
         """The resources of an account and region."""
         if place not in self._heaps:
             said = self.settings.reconciler
@@ -151,9 +151,7 @@ class Edges:
                 one.place == place and one.traffic.kind == TARGET_GROUP for one in services
             )
             kinds = (*said.kinds, *((TARGET_GROUP,) if behind else ()))
-            self._heaps[place] = Ec2Inventory(
-                self.aws(place), lifts=said.lift_protection, kinds=kinds
-            )
+            self._heaps[place] = ReadAhead(self.aws(place), lifts=said.lift_protection, kinds=kinds)
         return self._heaps[place]
 
     def _reach(self, service: Service, home: ServiceLocation) -> SshServiceAccess:
@@ -208,7 +206,7 @@ def located(zones: Route53Ledgers, service: Service) -> LedgerAddress:
     return replace(address, also=service.also, watched=watched)
 
 
-def _labelled(heap: Ec2Inventory, service: Service) -> LedgerAddress | None:
+def _labelled(heap: ReadAhead, service: Service) -> LedgerAddress | None:
     """The one ledger that the service's live resources name; None if they do not agree."""
     found = {
         resource.tags.get(t.LEDGER, "")

@@ -29,10 +29,13 @@ def journal_store(settings: Settings, edges: Edges, service: Service) -> Journal
     return S3Journal(place, partial(edges.aws, service.place)) if place else None
 
 
-def saved_by_sweeps(
+def told_by_journals(
     settings: Settings, edges: Edges, names: Collection[str], now: datetime
-) -> Savings | None:
-    """What sweeps have saved, of these services or of all; None if no journal tells it."""
+) -> tuple[Savings | None, tuple[Entry, ...]]:
+    """What sweeps have saved, of these services or of all; None if no journal tells it.
+
+    And what the journals tell of the same days.
+    """
     entries: list[Entry] = []
     told = False
     for service in settings.services.values():
@@ -44,4 +47,4 @@ def saved_by_sweeps(
             log.warning(problem)
         told = told or not found.problems
         entries += found.entries
-    return savings(entries, now, DAYS) if told else None
+    return (savings(entries, now, DAYS) if told else None), tuple(entries)

@@ -10,7 +10,19 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import alone, beside, page, pages, rollbacks, routes, sweeping, throttled, traffic
+from tests.bench import (
+    alone,
+    auditing,
+    beside,
+    page,
+    pages,
+    rollbacks,
+    routes,
+    sweeping,
+    throttled,
+    traffic,
+    waits,
+)
 
 Part = Callable[[Path], Iterator[str]]
 
@@ -19,10 +31,12 @@ PARTS: dict[str, tuple[str, Part]] = {
     "help": ("Start-up", alone.start_up),
     "pages": ("Reading a page", pages.measure),
     "sweeps": ("Sweeps of fleets", sweeping.measure),
+    "costs": ("Cost audits of 10,000 things", auditing.measure),
     "custodian": ("Beside Cloud Custodian", beside.measure),
     "buckets": ("10,000 orphans within AWS's token buckets", throttled.measure),
     "traffic": ("The switch as clients see it", traffic.measure),
     "rollbacks": ("Rollbacks", rollbacks.measure),
+    "waits": ("What people wait for", waits.measure),
     "routes": ("The ways to a machine", routes.measure),
 }
 

@@ -47,6 +47,17 @@ def write(folder: Path) -> Path:
     return folder
 
 
+def report(folder: Path, form: str) -> list[str]:
+    """The command of a cost audit by that configuration."""
+    command = Path(sys.executable).with_name("reconciler")
+    return [str(command), "report", "--config", str(folder), "--format", form]
+
+
+def strays() -> list[str]:
+    """The command that looks at everything that is not ours."""
+    return [str(Path(sys.executable).with_name("reconciler")), "strays", "--older-than", "0s"]
+
+
 def sweep(folder: Path, *more: str) -> list[str]:
     """The command of a sweep by that configuration."""
     command = Path(sys.executable).with_name("reconciler")

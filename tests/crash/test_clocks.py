@@ -50,7 +50,7 @@ def test_a_reconciler_whose_clock_is_wrong_ends_no_lease_early_or_late(
     stage: Stage, before: Before, off: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the lease lasts it touches nothing; when it is over, by AWS's clock, it sweeps."""
-    killed = play(stage, UP, Blow("swap: renew, connect", Fault.KILL_AFTER))
+    killed = play(stage, UP, Blow("RunInstances", Fault.KILL_AFTER))
     assert killed.code < 0, killed
     made = stage.resources()
     monkeypatch.setenv(CLOCK, str(off))

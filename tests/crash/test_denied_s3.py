@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -14,8 +15,9 @@ from reconciler.aws.iam.policy import actions, deployer, doctor
 from reconciler.aws.iam.scope import GivenZones, scope
 from reconciler.config.loader import load
 from reconciler.exit_codes import Exit
-from tests.crash.test_denied import CODES, FREE, named
+from tests.crash.test_denied import CODES, FREE
 from tests.e2e.test_s3_ledger_record import Shop
+from tests.support.company import Done
 
 pytestmark = [pytest.mark.denied, pytest.mark.timeout(600)]
 
@@ -37,6 +39,12 @@ def recorded(sandbox: Sandbox) -> Iterator[Shop]:
 def _withhold(shop: Shop, action: str) -> None:
     code = CODES.get(action.partition(":")[0], "AccessDenied")
     shop.sandbox.faults().set(action, "error", code=code, status=403, times=0)
+
+
+def named(done: Done, action: str) -> None:
+    """The action is named, in words; S3's with the object."""
+    assert re.search(rf"{action}( (on|in) \S+)? is denied", done.out + done.err), (action, done)
+    assert "Traceback" not in done.out + done.err, (action, done)
 
 
 @pytest.mark.parametrize("action", [*LEDGER, *RECORD])

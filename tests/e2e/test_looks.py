@@ -44,7 +44,7 @@ def test_every_look_answers_in_words_and_in_json(adopted: Company) -> None:
         "live",
     )
     table = adopted.ok("reconciler", "report").out
-    has(table, "live", "previous", "wasted now $0.0000/h")
+    has(table, "live", "previous", "wasted now $0.00 a month ($0.0000/h)")
     rows = list(
         csv.DictReader(io.StringIO(adopted.ok("reconciler", "report", "--format", "csv").out))
     )

@@ -69,7 +69,8 @@ def gist(command: str, done: Done) -> str:
         lines = [line for line in lines if line.startswith("wasted")] or lines
     elif command == "plan" and len(lines) > 1 and lines[0].startswith("account "):
         lines = lines[1:]
-    return plain(lines[0])
+    failed = [line for line in lines if line.startswith("✗")]  # of doctor's lines
+    return plain((failed or lines)[0])
 
 
 def offered(done: Done) -> str:

@@ -191,6 +191,11 @@ class FakeServer:
         database.comment = m.encode(m.opened(memory, _TIME))
         return Thawed(memory.acls)
 
+    def prepare_thaw(self, name: str, act: FencedAct) -> FakePreparedThaw:
+        self._may_fail("prepare_thaw")
+        self._admitted(name, act)
+        return FakePreparedThaw(self, name, act)
+
     def hold(self, name: str, ledger: str, reason: str | None) -> None:
         self._may_fail("hold")
         memory = _info(name, self._at(name)).memory
@@ -288,6 +293,30 @@ class FakeServer:
 
     def _infos(self) -> tuple[DatabaseInfo, ...]:
         return tuple(_info(name, one) for name, one in sorted(self.held.items()))
+
+
+@dataclass
+class FakePreparedThaw:
+    """Implements `PreparedThaw`: nothing happens before `commit`, or after `close`."""
+
+    server: FakeServer
+    name: str
+    act: FencedAct
+    over: bool = False
+
+    def refuse_open(self, other: str) -> None:
+        found = {one.name: one.memory for one in self.server.databases()}.get(other)
+        if found is None or found.state is not State.SHUT:
+            raise DatabaseError(f"cannot thaw {self.name}: {other} takes writes again")
+
+    def commit(self) -> None:
+        if self.over:
+            raise DatabaseError(f"cannot thaw {self.name}: the session is closed")
+        self.over = True
+        self.server.thaw(self.name, self.act)
+
+    def close(self) -> None:
+        self.over = True
 
 
 def _size(database: FakeDatabase) -> int:

@@ -93,6 +93,11 @@ class FakeHeap:
             one for one in listed if not unfinished_only or one.label in CONDEMNED
         )
 
+    def machines_of(self, service: str) -> Inventory:
+        self._act("machines")
+        claimed = (one for one in self._listed() if one.tags[t.ID].startswith(f"{service}/"))
+        return self._inventory(one for one in claimed if one.kind == INSTANCE)
+
     def tag_summary(self) -> TagSummary:
         self._act("scan")
         rows = (

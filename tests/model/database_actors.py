@@ -3,7 +3,7 @@
     guard → acquire → (shorten) → freeze → (sees its own freeze) → dump → verify → start → commit
       → sweep
     guard → acquire → commit → sweep, where it shares live's database
-    guard → acquire → mark → freeze the newer → count what it would give up → commit → sweep
+    guard → acquire → freeze the newer → count what it would give up → commit → open → sweep
 
 Anything before the commit may fail: end the lease, then sweep, which thaws. They follow
 deployer/release/steps/database.py and commit.py, rollback_database.py and
@@ -33,7 +33,6 @@ from tests.model.database_world import (
     World,
     at,
     database_place,
-    thing_name,
 )
 from tests.model.ledger_world import NONE, Book, Request
 
@@ -67,7 +66,7 @@ class Releasing:
         step = getattr(self, f"_{actor.pc}")
         for said, after in step(world, me, actor):
             yield f"{self.name}: {said}", after
-        if actor.pc not in ("guard", "end", "acquire"):  # to fail is seen by nobody else
+        if actor.pc not in ("guard", "end", "acquire", "open"):  # to fail is seen by nobody else
             for said, after in self._end(world, me, Actor("end")):
                 yield f"{self.name}: fails; {said}", after
 
@@ -248,18 +247,19 @@ class Rollback(Releasing):
         for said, after in super()._acquire(world, me, actor):
             held = after.actors[me]
             early = held.pc == "freeze" and not self.book.rules.counts_shut
-            done = self.counted_now(after, me, held) if early else after
-            marks = len(world.dbs) > MACHINES and self.book.rules.marks and held.pc == "freeze"
-            yield said, at(done, me, done.actors[me]._replace(pc="mark")) if marks else done
+            yield said, self.counted_now(after, me, held) if early else after
 
-    def _mark(self, world: World, me: int, actor: Actor) -> Moves:
-        """Whatever it was labelled: from the commit until it is finished it is unfinished."""
-        machine = world.dbs[MACHINES + actor.target]
-        if machine is not None and world.ledger == actor.seen:  # it renews its lease just before
-            marked = machine._replace(label="pending")
-            dbs = put(world.dbs, MACHINES + actor.target, marked)
-            said = f"labels {thing_name(MACHINES + actor.target)} pending"
-            yield said, at(world._replace(dbs=dbs), me, actor._replace(pc="freeze"))
+    def _commit(self, world: World, me: int, actor: Actor) -> Moves:
+        """Its own word is enough: the first act after a commit that was answered is to open."""
+        for said, after in super()._commit(world, me, actor):
+            opens = said == "commit" and self.goal(actor) != self.source(actor)
+            then = actor._replace(pc="open", seen=after.ledger)
+            yield said, at(after, me, then) if opens else after
+
+    def _open(self, world: World, me: int, actor: Actor) -> Moves:
+        act = Fenced(self.goal(actor), open=True, gen=self.book.gen(actor.seen))
+        for said, after, _ in send(self.server, world, act):
+            yield said, at(after, me, Actor("look", rounds=1))
 
     def copied(self, world: World, me: int, actor: Actor) -> Moves:
         done = self.counted_now(world, me, actor) if self.book.rules.counts_shut else world

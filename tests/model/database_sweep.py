@@ -6,18 +6,19 @@ deploy's database, its machine, and its label only where both have obeyed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from reconciler.gc.desired_state import DESIRED
 from reconciler.gc.retention import Retention
-from reconciler.gc.verdict import Root
+from reconciler.gc.verdict import Role, Root
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ending, Ledger
-from reconciler.model.resource import DATABASE, Inventory
+from reconciler.model.resource import DATABASE, Inventory, Resource
+from reconciler.model.tags import Label
 from reconciler.plan.service_plan import Repair, ServicePlan, SweepRequest
 from tests.model import cast
 from tests.model.common import put
@@ -116,8 +117,18 @@ class Planner:
             for one in resources
             if one.kind != DATABASE and one.label is not desired.label
         ]
-        first = sorted(acts, key=lambda one: one.place)
+        first = [*self._marks(resources, repair), *sorted(acts, key=lambda one: one.place)]
         return [*first, *labels] if self.book.rules.labels_last else [*labels, *first]
+
+    def _marks(self, resources: Iterable[Resource], repair: Repair) -> list[Todo]:
+        """What goes live again is not labelled retired when its jobs begin."""
+        if repair.role is not Role.LIVE or not self.book.rules.marks:
+            return []
+        return [
+            Todo("mark", place=PLACES[one.id], label=Label.PENDING.value)
+            for one in resources
+            if one.label is Label.RETIRED
+        ]
 
     def _ended(self, plan: ServicePlan, key: Keys) -> int:
         assert plan.end is not None
@@ -170,6 +181,8 @@ class Sweep:
             yield said, at(after, me, _next(actor, actor.seen))
         elif service_plan.kind == "label":
             yield from self._labels(world, me, name, service_plan)
+        elif service_plan.kind == "mark":
+            yield self._marked(world, me, name, service_plan)
         else:
             act = Fenced(service_plan.place, service_plan.open, self.book.gen(actor.seen))
             for said, after, known in send(self.server, world, act):
@@ -196,6 +209,15 @@ class Sweep:
         return left._replace(
             service_plan=tuple(one for one in left.service_plan if one not in waiting)
         )
+
+    def _marked(self, world: World, me: int, name: str, service_plan: Todo) -> tuple[str, World]:
+        """However late: it protects, and a deploy that it makes unfinished is finished again."""
+        db, after = world.dbs[service_plan.place], at(world, me, _next(world.actors[me], NONE))
+        said = f"{name}: labels {thing_name(service_plan.place)} pending"
+        if db is None:
+            return said, after
+        marked = db._replace(label=service_plan.label)
+        return said, after._replace(dbs=put(world.dbs, service_plan.place, marked))
 
     def _labels(self, world: World, me: int, name: str, service_plan: Todo) -> Moves:
         """Unless the ledger has changed: a label has no fence."""

@@ -250,11 +250,7 @@ class Rollback(Holder):
 
     def steps(self, world: World, me: int, actor: Actor) -> Moves:
         if actor.pc == "check" and world.heap[actor.target]:
-            # The product renews its lease just before: a label is not written without it.
-            marks = self.book.rules.marks and world.ledger == actor.seen
-            heap = put(world.heap, actor.target, "pending") if marks else world.heap
-            said = f"{self.name}: its machine answers" + (", labels it pending" if marks else "")
-            yield said, _at(world._replace(heap=heap), me, actor._replace(pc="commit"))
+            yield f"{self.name}: its machine answers", _at(world, me, actor._replace(pc="commit"))
         elif actor.pc == "purge":
             yield f"{self.name}: stops", _at(world, me, DONE)
 

@@ -317,7 +317,7 @@ OWN = (
     Mutation("no fence on a machine", Rules(decide=always_obeys), JOBS, "jobs"),
     Mutation("jobs begun before they were given up", Rules(hands_over=False), JOBS, "two machines"),
     Mutation("label before the acts", Rules(labels_last=False), JOBS, "jobs"),
-    Mutation("rollback labels nothing before it commits", Rules(marks=False), FORTH, "jobs"),
+    Mutation("jobs begun under the label retired", Rules(marks=False), FORTH, "jobs"),
     Mutation("a ledger knows no home", Rules(at_home=believes_all), SECOND_NAME, "record names"),
     Mutation("a tombstone is believed", Rules(at_home=believes_all), ELSEWHERE, "does not exist"),
     Mutation(

@@ -79,7 +79,7 @@ class Rules:
     labels_last: bool = True
     """A deploy is labelled after its database and its machine have obeyed."""
     marks: bool = True
-    """A rollback labels where it goes back to `pending` before it commits."""
+    """What goes live again is labelled `pending` before its jobs begin, not `retired`."""
     hands_over: bool = True
     """Jobs begin only after the machine that is to give them up is known to have obeyed."""
     waits: bool = True

@@ -167,21 +167,34 @@ def test_an_empty_one_is_a_bare_account(bare: Path) -> None:
 
 def test_an_empty_one_has_a_server_and_a_configuration(bare: Path) -> None:
     """For a service of one's own: DEPLOY_CONFIG is there, and an admin who may make databases."""
-    variables = Sandbox.at(bare).environment()
-    folder = Path(variables["DEPLOY_CONFIG"])
+    folder = Path(Sandbox.at(bare).environment()["DEPLOY_CONFIG"])
     assert load(folder).services == {}
     assert (folder / "ssh" / "id_ed25519").stat().st_mode & 0o777 == 0o600
-    ssm = boto3.client(
-        "ssm",
+    ssm = _client(bare, "ssm")
+    found = ssm.get_parameter(Name=ADMIN_URL, WithDecryption=True)["Parameter"]["Value"]
+    with psycopg.connect(found, autocommit=True) as session:
+        may = session.execute("SELECT rolcreatedb, rolsuper FROM pg_roles WHERE rolname = USER")
+        assert may.fetchone() == (True, False)
+
+
+def test_the_id_of_a_zone_begins_with_z(bare: Path) -> None:
+    """As on Route 53: other tools tell an id from a name by it."""
+    route53 = _client(bare, "route53")
+    made = route53.create_hosted_zone(Name="own.test", CallerReference="z")["HostedZone"]["Id"]
+    assert made.removeprefix("/hostedzone/").startswith("Z")
+    route53.delete_hosted_zone(Id=made)
+
+
+def _client(directory: Path, service: str) -> Any:
+    """A client of the sandbox there."""
+    variables = Sandbox.at(directory).environment()
+    return boto3.client(
+        service,  # type: ignore[call-overload]
         endpoint_url=variables["AWS_ENDPOINT_URL"],
         region_name=variables["AWS_REGION"],
         aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
     )
-    found = ssm.get_parameter(Name=ADMIN_URL, WithDecryption=True)["Parameter"]["Value"]
-    with psycopg.connect(found, autocommit=True) as session:
-        may = session.execute("SELECT rolcreatedb, rolsuper FROM pg_roles WHERE rolname = USER")
-        assert may.fetchone() == (True, False)
 
 
 def test_another_kind_is_refused(bare: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from reconciler.aws.record_traffic import ClaimedRecordTraffic
+from reconciler.aws.route53.record_traffic import ClaimedRecordTraffic
 from reconciler.aws.route53.claimed_record import ClaimedRecord
 from reconciler.model import ledger as ledgers
 from reconciler.model.ledger import Cutover, Ledger, Live

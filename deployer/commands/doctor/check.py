@@ -60,9 +60,21 @@ class Once(Generic[T]):
     read: Callable[[], T]
     _values: list[T] = field(default_factory=list)
     _failed: bool = False
+    _error: ToolError | None = None
+
+    def ahead(self) -> bool:
+        """Read before any check asks. Its failure waits for the first check that does; False."""
+        try:
+            self()
+        except ToolError as error:
+            self._error = error
+        return self._error is None
 
     def __call__(self) -> T:
         """The value, read at the first call. Raises what `read` raises, then Skipped."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
         if self._failed:
             raise Skipped(f"{self.name} could not be read (see above)")
         if not self._values:

@@ -83,13 +83,22 @@ def _service(settings: Settings, name: str) -> Iterator[Check]:
 
 
 def probed(readings: ServiceReadings) -> Iterator[Check]:
-    """The checks that need the cloud, the machine and the database."""
-    for title, probe in PROBES:
-        yield from attempt(
-            readings.ports.service.name,
-            title,
-            lambda probe=probe: probe(readings),  # type: ignore[misc]
-        )
+    """The checks that need the cloud, the machine and the database, side by side.
+
+    One after the other where a reading that they share has failed: the first to need it says so.
+    """
+
+    def checks(title: str, probe: Probe) -> list[Check]:
+        return [*attempt(readings.ports.service.name, title, lambda: probe(readings))]
+
+    together = readings.ahead()
+    found = (
+        side_by_side(PROBES, lambda each: checks(*each))
+        if together
+        else (checks(*each) for each in PROBES)
+    )
+    for each in found:
+        yield from each
 
 
 def _settings(config: Service) -> str:

@@ -18,6 +18,7 @@ from reconciler.machine.shell import Command, read_from
 from reconciler.model.ledger import Ledger
 from reconciler.model.reading import Reading
 from reconciler.model.resource import INSTANCE, Resource
+from reconciler.util.concurrency import side_by_side
 
 ASK_SECONDS = 60.0
 
@@ -42,6 +43,11 @@ class ServiceReadings:
         self.start = Once("the ledger", lambda: look(self.ports))
         self.live = Once("the live machine", self._live)
         self.machine = Once("the live machine", self._machine)
+
+    def ahead(self) -> bool:
+        """Read what the checks share, before them; whether all of it could be read."""
+        read = side_by_side((self.state.ahead, self.start.ahead), lambda reading: reading())
+        return all(read) and self.live.ahead() and self.machine.ahead()
 
     def known(self) -> tuple[Reading, Ledger]:
         """The reading and the ledger. Raises Refused where none is known."""

@@ -17,21 +17,17 @@ from deployer.checks.ledger_room import refuse_full
 from deployer.checks.other_names import refuse_claimed
 from deployer.checks.served import claim_groups, refuse_unclaimed, seen_through
 from deployer.checks.service_state import refuse_gaps
+from deployer.commands.move.retagging import retag
 from deployer.commands.move.traffic_kind import as_traffic_finds_it, by_record, found_alike
 from deployer.ports import Ports
-from reconciler.database.identity import claims
-from reconciler.database.port import DatabaseServer
 from reconciler.errors import ConfigError, LedgerUnknown, Refused
 from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
 from reconciler.model.ledger import Ledger, LedgerHome, Live
 from reconciler.model.reading import LedgerAddress, Reading, decoded, located_at
-from reconciler.model.resource import APART, TARGET_GROUP, Inventory, Resource
+from reconciler.model.resource import Inventory, Resource
 from reconciler.ports.ledger_store import LedgerStore
 from reconciler.ports.service import ManagedService
-
-BATCH = 500
-"""The maximum number of resources in one CreateTags call (aws.md §1)."""
 
 
 @dataclass(frozen=True)
@@ -265,35 +261,3 @@ def _refuse_pointed_elsewhere(new: Reading, live: Live) -> None:
             f"{', '.join(live.at)}: the new name serves somebody else",
             cure=f"remove the A record {new.address.record}, or point it to {', '.join(live.at)}",
         )
-
-
-def retag(ports: Ports, resources: tuple[Resource, ...], ledger: Ledger) -> None:
-    """Write the new ledger's address on resources that name a former one, databases included.
-
-    `was` covers them for this service; but another service may use the old address some day.
-    """
-    new = str(ports.managed.address)
-    former = [one for one in resources if one.tags[t.LEDGER] in ledger.was]
-    groups = [one.id for one in former if one.kind == TARGET_GROUP]
-    if groups:
-        ports.managed.traffic.tag(groups, {t.LEDGER: new})
-    old = [one.id for one in former if one.kind not in (*APART, TARGET_GROUP)]
-    for start in range(0, len(old), BATCH):
-        ports.compute.tag(old[start : start + BATCH], {t.LEDGER: new})
-    if ports.service.database is not None:
-        rename_ledger(ports.managed.reach.databases(), ports.managed.name, ledger, new)
-
-
-def rename_ledger(server: DatabaseServer, service: str, ledger: Ledger, address: str) -> None:
-    """Write `address` into the memory of every database that is proved to be this service's.
-
-    Their names carry the hash of the old address. Another ledger made at the old address, once the
-    tombstone is gone, would find them by name, believe their memory, and drop them. Raises
-    DatabaseError, AccessDenied; Refused where one was changed meanwhile.
-    """
-    for claim in claims(server.databases(), address, ledger.was):
-        memory = claim.info.memory
-        believed = not claim.doubt and claim.deploy.service == service
-        if memory is not None and believed and memory.ledger in ledger.was:
-            born = "" if memory.birthplace == address else memory.birthplace
-            server.remember(claim.info, replace(memory, ledger=address, born=born))

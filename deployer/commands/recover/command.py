@@ -15,7 +15,8 @@ from deployer.checks import refusals
 from deployer.checks.other_names import refuse_claimed, refuse_served
 from deployer.checks.served import seen_through
 from deployer.checks.service_state import refuse_gaps
-from deployer.commands.move.command import retag, tagged
+from deployer.commands.move.command import tagged
+from deployer.commands.move.retagging import retag
 from deployer.commands.recover import who_is_live
 from deployer.commands.recover.damaged_text import salvaged
 from deployer.commands.recover.who_is_live import machines_of

@@ -3,7 +3,8 @@
 Lease, start of what a sweep has put to rest, smoke on the old machines, databases, commit: the old
 release must answer before the new one stops. It never refuses for dirt. The newer database is
 closed first, so that the count of what only it holds is final; the older one opens after the
-commit, so that at no moment both take writes.
+commit, so that at no moment both take writes. What need not be known before the switch is asked
+after it (adr/0028): until then only the ledger, the machines and the databases are read.
 """
 
 from __future__ import annotations
@@ -15,10 +16,16 @@ from datetime import timedelta
 from deployer import events as e
 from deployer.checks import refusals
 from deployer.checks.served import refuse_strangers
-from deployer.checks.service_state import ServiceState, survey
+from deployer.checks.service_state import ServiceState, survey_machines
 from deployer.commands.rollback import files
 from deployer.commands.rollback.context import RollbackContext, choose
-from deployer.commands.rollback.databases import refuse_early, shut_newer
+from deployer.commands.rollback.databases import (
+    count_left_behind,
+    give_up_opening,
+    prepare_thaw,
+    refuse_early,
+    shut_newer,
+)
 from deployer.commands.rollback.start import start
 from deployer.commands.rollback.traffic import account, commit, join
 from deployer.ports import Ports
@@ -41,6 +48,7 @@ from reconciler.ports.fleet import Fleet
 from reconciler.sweep.name_listing import read_names
 from reconciler.sweep.runner import sweep
 from reconciler.traffic.release_addresses import without_addresses
+from reconciler.util.concurrency import begun
 from reconciler.util.signals import Interrupted
 
 
@@ -62,7 +70,7 @@ def rollback(
     try:
         for name, act in _steps(ports):
             if name != "lease":
-                run.lease.renew(name)
+                run.lease.begin(name)
             _do(run, name, act)
     except BaseException as error:
         failed = error
@@ -79,7 +87,7 @@ def _begin(
     discard_writes: bool,
     emit: e.Listener,
 ) -> RollbackContext:
-    seen = survey(ports)
+    seen = survey_machines(ports)
     reading, ledger = seen.known()
     service = ports.service
     if ledger.live is None:
@@ -95,7 +103,11 @@ def _begin(
     target = choose(without_addresses(ledger, machines), service.name, to, service.park)
     mine = new_id(service.name, reading)
     again = f"deployer rollback {service.name}"
-    lease = LeaseHolder(ports.managed.ledgers, reading, mine, terms_of(service.lease), again)
+    terms = terms_of(service.lease)
+    asleep = any(one.state != "running" for one in seen.machines(target.id))
+    if ports.managed.traffic.in_batch and not asleep:
+        terms = terms.while_frozen()  # nothing takes long from here on: no swap to shorten it
+    lease = LeaseHolder(ports.managed.ledgers, reading, mine, terms, again)
     assert ledger.live is not None
     run = RollbackContext(ports, emit, discard_writes, seen, reading, ledger.live, target, lease)
     refuse_early(run)
@@ -131,18 +143,23 @@ def _smoke(run: RollbackContext) -> str:
 
 
 def _shut(run: RollbackContext) -> str:
-    """Begin what only a finished follow-up ends: from here on both deploys count as unfinished.
-
-    A follow-up that died may have started or stopped jobs before it wrote the label. After two
-    rollbacks in quick succession, to the deploy and away from it, its label would look right while
-    its jobs ran twice, or nowhere. The lease was just renewed: a label has no fence.
-    """
-    run.ports.managed.label(run.seen.machines(run.target.id), Label.PENDING)
     return f"{shut_newer(run)}{files.leave_files(run)}"
 
 
 def _commit(run: RollbackContext) -> str:
-    commit(run)
+    """Commit, and beside it begin what only a finished follow-up ends: the label `pending`.
+
+    By that label a young sweep finds a commit that nobody follows up. The commit does not wait for
+    it: whoever begins jobs under the label `retired` writes it again first (repair.py).
+    """
+    run.lease.rest()  # no renewal comes between the thaw's generation and the commit's
+    prepare_thaw(run)
+    machines = run.seen.machines(run.target.id)
+    marked = begun(lambda: run.ports.managed.label(machines, Label.PENDING))
+    try:
+        commit(run)
+    finally:
+        marked.exception()  # waits for its end, whatever that is
     return f"{', '.join(run.at)} in generation {run.lease.generation}"
 
 
@@ -177,6 +194,7 @@ def _do(run: RollbackContext, name: str, act: _Act) -> None:
 
 def _committed_after_all(run: RollbackContext, error: BaseException) -> bool:
     """End the lease and let the sweep reopen what was closed; True if the commit succeeded."""
+    give_up_opening(run)
     run.emit(e.CleanUpBegan(str(error)))
     managed, trouble = run.ports.managed, account(run)
     try:
@@ -221,11 +239,13 @@ def _after(run: RollbackContext) -> e.RolledBack:
     run.emit(e.StepBegan("follow-up"))
     try:
         ttl = run.reading.drain_ttl
-        unfinished = left_lines(sweep(Fleet.of(managed, SweepRequest(managed.retention, ttl))))
+        ask = SweepRequest(managed.retention, ttl)
+        unfinished = left_lines(sweep(Fleet.of(managed, ask), follow_up=True))
     except (ToolError, Interrupted) as error:
         unfinished = (str(error),)
     if not unfinished:
         run.thawed(cut_over=True)
+    count_left_behind(run)
     _report_names(run)
     text = "unfinished" if unfinished else "jobs and writes changed sides"
     run.emit(e.StepDone("follow-up", text, time.monotonic() - began))

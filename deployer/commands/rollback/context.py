@@ -11,6 +11,7 @@ from deployer.checks.service_state import ServiceState
 from deployer.ports import Ports
 from deployer.release.clock import elapsed
 from deployer.release.lease_holder import LeaseHolder
+from reconciler.database.port import PreparedThaw
 from reconciler.errors import Refused
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
@@ -24,11 +25,24 @@ _OFFERED = 3
 """So many previous deploys are offered by name; the detail lists all."""
 
 
+@dataclass(frozen=True)
+class Opening:
+    """The prepared thaw of the older database, an act of `generation`: the commit's.
+
+    `since` is the time of `elapsed` when it was prepared: the server gives up an old one.
+    """
+
+    thaw: PreparedThaw
+    generation: int
+    since: float
+
+
 @dataclass
 class RollbackContext:
     """One rollback in progress.
 
-    `machines` and `at` are the target's machines and addresses, once all of them run.
+    `machines` and `at` are the target's machines and addresses, once all of them run. `rows` is the
+    part of `lost` that is about the database.
     """
 
     ports: Ports
@@ -41,6 +55,7 @@ class RollbackContext:
     lease: LeaseHolder
     began: float = field(default_factory=time.monotonic)
     lost: str = ""
+    rows: str = ""
     shut: str = ""
     frozen_at: float | None = None
     machines: tuple[Resource, ...] = ()
@@ -48,6 +63,7 @@ class RollbackContext:
     join_order: JoinOrder | None = None
     joined: tuple[str, ...] = ()
     drain: timedelta | None = None
+    opening: Opening | None = None
 
     def release(self, deploy: DeployId) -> str:
         """A deploy's release name, from its machines' tags."""

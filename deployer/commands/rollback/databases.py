@@ -1,7 +1,8 @@
 """The databases of a rollback: first counts what only the newer one holds.
 
 The newer one is closed before the commit and the older one opened after it, so that at no moment
-both take writes.
+both take writes. Writes are refused in between: all that can be done before, or after, is. The
+older one's thaw is prepared, and takes effect as the first act after the commit (adr/0028).
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from dataclasses import dataclass
 from deployer import events as e
 from deployer.checks import refusals
 from deployer.checks.database_access import login_on
-from deployer.commands.rollback.context import RollbackContext
+from deployer.commands.rollback.context import Opening, RollbackContext
 from deployer.release.clock import elapsed
 from reconciler.database import findings
 from reconciler.database.port import Changes, DatabaseServer
-from reconciler.errors import Refused
+from reconciler.errors import Refused, ToolError
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import FencedAct
 from reconciler.model.resource import DATABASE
+
+STALE = 10.0
+"""Seconds after which a thaw is prepared anew: the server ends an idle transaction after 30."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ def refuse_early(run: RollbackContext) -> None:
     pair = _databases(run)
     if pair is not None:
         _refuse_sealed(run, pair)
-        _refuse_losses(run, pair.server.changes_since_baseline(pair.newer))
+        changes = pair.server.changes_since_baseline(pair.newer)
+        _refuse_losses(run, changes)
+        run.lost = run.rows = losses(changes)
 
 
 def _refuse_sealed(run: RollbackContext, pair: _Pair) -> None:
@@ -89,25 +96,72 @@ def shut_newer(run: RollbackContext) -> str:
         return "the same database, or none: it stays as it is, and nothing is lost"
     server, managed = pair.server, run.ports.managed
     run.lease.shorten()
+    if pair.older:
+        # From here on it counts: rolling forward again reports what that would lose. It is shut.
+        server.record_baseline(pair.older, _act(run, run.target.id))
+        prepare_thaw(run)
     run.shut = pair.newer  # before the act: if it is interrupted, the undo reopens it
-    was = run.lease.ledger.was
-    act = managed.fenced_act(run.lease.generation, _owner(run, run.live.id), was)
     run.frozen_at = elapsed()
-    server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
+    server.shut(pair.newer, _act(run, run.live.id), managed.app_roles, managed.max_wait)
     limit = run.ports.service.database
     run.emit(e.FreezeBegan(limit.max_freeze.total_seconds() if limit else 0))
-    changes = (
-        server.changes_since_baseline(pair.newer)
-        if run.discard_writes
-        else server.final_changes(pair.newer)
-    )
-    _refuse_losses(run, changes)
-    run.lost = losses(changes)
-    # From here on the older database counts: rolling forward again reports what that would lose.
-    if pair.older:
-        act = managed.fenced_act(run.lease.generation, _owner(run, run.target.id), was)
-        server.record_baseline(pair.older, act)
+    if not run.discard_writes:
+        changes = server.final_changes(pair.newer)
+        _refuse_losses(run, changes)
+        run.lost = losses(changes)
     return f"{pair.newer} is shut; left behind: {run.lost}"
+
+
+def prepare_thaw(run: RollbackContext) -> None:
+    """Prepare the older database's thaw, as an act of the generation that the commit will have."""
+    pair = _databases(run)
+    if pair is None or not pair.older:
+        return
+    generation = run.lease.generation + 1
+    opening = run.opening
+    if opening and opening.generation == generation and elapsed() - opening.since < STALE:
+        return
+    give_up_opening(run)  # the lease was renewed meanwhile, or writers took long to end
+    thaw = pair.server.prepare_thaw(pair.older, _act(run, run.target.id, generation))
+    run.opening = Opening(thaw, generation, elapsed())
+
+
+def give_up_opening(run: RollbackContext) -> None:
+    """Close the prepared thaw's session: nothing of it happens."""
+    if run.opening is not None:
+        run.opening.thaw.close()
+        run.opening = None
+
+
+def open_older(run: RollbackContext) -> None:
+    """The first act after the commit. If it fails, the follow-up tries it again."""
+    opening = run.opening
+    try:
+        # Any other generation: the commit was made again, above a late renewal of our own.
+        if opening is not None and opening.generation == run.lease.ledger.gen:
+            opening.thaw.commit()
+            run.thawed(cut_over=True)
+    except ToolError as error:
+        run.emit(e.Warned(f"writes are refused for a moment longer: {error}"))
+    finally:
+        give_up_opening(run)
+
+
+def count_left_behind(run: RollbackContext) -> None:
+    """What only the newer database holds: it is shut, so the count is final (adr/0028)."""
+    if not run.shut or not run.discard_writes:
+        return
+    try:
+        server = run.ports.managed.reach.databases()
+        rows = losses(server.changes_since_baseline(run.shut))
+        run.lost = rows + run.lost.removeprefix(run.rows)  # files may have been added to it
+    except ToolError as error:
+        run.emit(e.Warned(f"what is left behind could not be counted again: {error}"))
+
+
+def _act(run: RollbackContext, deploy: DeployId, generation: int | None = None) -> FencedAct:
+    gen = run.lease.generation if generation is None else generation
+    return run.ports.managed.fenced_act(gen, _owner(run, deploy), run.lease.ledger.was)
 
 
 def _owner(run: RollbackContext, deploy: DeployId) -> DeployId:

@@ -63,8 +63,8 @@ def _running(
     pace = Backoff(first=0.2, longest=5.0, deadline=limit, sleep=run.lease.sleep)
     asked: set[str] = set()
     found = tuple(machines)
-    for elapsed in pace.attempts():
-        if elapsed or asleep:
+    for number, _ in enumerate(pace.attempts()):
+        if number or asleep:  # those that run were described a moment ago
             found = run.ports.managed.heap.describe(machines).resources
         _refuse_ended(run, found)
         stopped = [one.id for one in found if one.state == "stopped" and one.id not in asked]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from deployer import events as e
 from deployer.commands.rollback.context import RollbackContext
+from deployer.commands.rollback.databases import open_older
 from deployer.release.traffic_switch import (
     joined_words,
     refuse_moved,
@@ -53,6 +54,9 @@ def commit(run: RollbackContext) -> None:
     """The ledger's swap, with the A record or before the switch of what follows it."""
     managed, order, target = run.ports.managed, run.join_order, run.target
     before = refuse_moved(managed, order, run.lease.ledger)
+    if run.opening is not None:
+        run.opening.thaw.refuse_open(run.shut)
     run.lease.commit(target.id, run.at, run.live.id, point=managed.traffic.in_batch)
+    open_older(run)
     for line in switch(managed, order, run.lease.generation, before):
         run.emit(e.Warned(line))  # the follow-up, or any sweep, goes on with it

@@ -31,7 +31,7 @@ def follow_up(run: ReleaseContext) -> str:
         ask = SweepRequest(
             managed.retention, run.start.reading.drain_ttl, spare=run.options.despite
         )
-        result = sweep(Fleet.of(managed, ask), tell)
+        result = sweep(Fleet.of(managed, ask), tell, follow_up=True)
     except ToolError as error:
         run.unfinished.append(str(error))
         return "unfinished"

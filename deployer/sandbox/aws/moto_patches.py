@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import moto.core.responses as core_responses
+import moto.route53.models as route53_models
 from moto.core.utils import method_names_from_class
 from moto.ec2.exceptions import InvalidInstanceIdError
 from moto.ec2.models.core import TaggedEC2Resource
@@ -41,6 +42,16 @@ def apply() -> None:
     _set(Instance, "__del__", _leave_addresses_alone)
     # moto draws request ids from the random source of resource ids: ids would depend on requests.
     core.gen_amzn_requestid_long = _request_id
+    names: Any = route53_models
+    names.create_route53_zone_id = _zone_id
+
+
+_moto_zone_id: Any = route53_models.create_route53_zone_id
+
+
+def _zone_id(**given: Any) -> str:
+    """As Route 53 makes them: other tools tell a zone's id from its name by the first letter."""
+    return f"Z{_moto_zone_id(**given)[1:]}"
 
 
 def _set(owner: type, name: str, function: Any) -> None:

@@ -50,6 +50,11 @@ class Stage:
             self._argv(words), env=self._environment(), check=False, stdout=nowhere, stderr=nowhere
         )
 
+    def output(self, *words: str) -> str:
+        """What one of our commands prints; it is not shown."""
+        argv, env = self._argv(words), self._environment()
+        return subprocess.run(argv, env=env, check=False, capture_output=True, text=True).stdout
+
     def run_and_kill(self, *words: str, when: Callable[[], bool], limit: float = 60.0) -> None:
         """Run a command and end it with SIGKILL as soon as `when` holds."""
         self._say(words)

@@ -39,6 +39,17 @@ class Reads:
         self.pages_read = 0
         self._deploys: dict[str, str] = {}
 
+    def beside(self) -> Reads:
+        """Reads that count for themselves, and know the same deploys."""
+        other = Reads(self.aws)
+        other._deploys = self._deploys
+        return other
+
+    def count(self, other: Reads) -> None:
+        """Count what another one has read, too."""
+        self.calls += other.calls
+        self.pages_read += other.pages_read
+
     def pages(
         self, operation: str, *, service: str = "ec2", size: int = PAGE, **request: Any
     ) -> Iterator[dict[str, Any]]:

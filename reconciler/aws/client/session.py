@@ -151,6 +151,7 @@ class Aws:
         other._account = self._account
         return other
 
+    autoscaling: _Client[Any] = _Client("autoscaling", READS)
     ec2: _Client[EC2Client] = _Client("ec2", READS)
     ec2_once: _Client[EC2Client] = _Client("ec2", ONCE)
     elbv2: _Client[Any] = _Client("elbv2", READS)

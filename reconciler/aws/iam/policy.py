@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from reconciler.aws.iam import elastic_ips, journals, ledgers_in_s3, load_balancers, ssh_routes
+from reconciler.aws.iam import (
+    elastic_ips,
+    journals,
+    ledgers_in_s3,
+    load_balancers,
+    ssh_routes,
+    whole_regions,
+)
 from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, SHUTDOWN
 from reconciler.aws.iam.statements import Document, Scope, allow, born, is_ours, only_tags
 from reconciler.model import tags as t
@@ -147,6 +154,7 @@ POLICIES: Mapping[str, Callable[[Scope], Document]] = {
     "hold": hold,
     "guard": guard,
     "prices": prices,
+    "strays": lambda _: _document(*whole_regions.look()),
     "doctor": doctor,
 }
 """Every policy, by the name of its file in config/iam."""

@@ -1,7 +1,7 @@
 """The resource kinds: one module each, and one explicit list.
 
 Proof of birth is pure and is in `reconciler.gc.ownership`; the cost of a kind is in
-`reconciler.cost.estimate`; the order of deletion is in `reconciler.plan.service_plan`.
+`reconciler.cost.rates`; the order of deletion is in `reconciler.plan.service_plan`.
 """
 
 from __future__ import annotations

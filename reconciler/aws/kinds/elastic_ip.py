@@ -12,7 +12,8 @@ from reconciler.model.resource import ADDRESS, Resource
 from reconciler.model.tags import AccountRegion
 
 
-def _resource(one: Raw, place: AccountRegion) -> Resource:
+def resource_of(one: Raw, place: AccountRegion) -> Resource:
+    """One of them, from its description."""
     # A NAT gateway or a load balancer holds an interface; only the interface's id is visible.
     holder = one.get("InstanceId") or one.get("NetworkInterfaceId") or one.get("AssociationId")
     public = tuple(address for address in (one.get("PublicIp"),) if address)
@@ -32,6 +33,6 @@ def _resource(one: Raw, place: AccountRegion) -> Resource:
 
 KIND = Kind(
     ADDRESS,
-    by_filter("describe_addresses", "allocation-id", "Addresses", _resource),
+    by_filter("describe_addresses", "allocation-id", "Addresses", resource_of),
     each("release_address", "AllocationId"),
 )

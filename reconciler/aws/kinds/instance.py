@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind, Raw
+from reconciler.model import tags as t
 from reconciler.model.outcome import Outcome, OutcomeStatus
-from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.resource import INSTANCE, BillingTerms, Resource
 from reconciler.model.tags import AccountRegion
+
+_STOPPED_AT = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
+"""In a StateTransitionReason: `User initiated (2026-11-23 03:29:52 GMT)`."""
 
 BATCH = 1000
 """The maximum number of ids per TerminateInstances call."""
@@ -17,10 +23,19 @@ BATCH = 1000
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
     """The instances of these ids that AWS still lists."""
-    for page in reads.by_filter("describe_instances", "instance-id", ids):
+    return _listed(reads, "instance-id", ids)
+
+
+def born_of(reads: Reads, service: str) -> Iterator[Resource]:
+    """The instances whose `deploy-id` names the service, in any state."""
+    return _listed(reads, f"tag:{t.ID}", [f"{service}/*"])
+
+
+def _listed(reads: Reads, name: str, values: Sequence[str]) -> Iterator[Resource]:
+    for page in reads.by_filter("describe_instances", name, values):
         for reservation in page["Reservations"]:
             for one in reservation["Instances"]:
-                yield _resource(one, reads.place)
+                yield resource_of(one, reads.place)
 
 
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
@@ -96,7 +111,28 @@ def elastic_of(one: Raw) -> tuple[str, ...]:
     return tuple(each for each in public_of(one) if owners.get(each, "amazon") != "amazon")
 
 
-def _resource(one: Raw, place: AccountRegion) -> Resource:
+def billing_of(one: Raw) -> BillingTerms:
+    """What its price depends on beside its type."""
+    stopped = _STOPPED_AT.search(one.get("StateTransitionReason") or "")
+    return BillingTerms(
+        platform=one.get("PlatformDetails") or "",
+        tenancy=one.get("Placement", {}).get("Tenancy") or "",
+        lifecycle=one.get("InstanceLifecycle") or "",
+        first_started=_first_started(one),
+        stopped=datetime.fromisoformat(stopped[1]).replace(tzinfo=UTC) if stopped else None,
+    )
+
+
+def _first_started(one: Raw) -> datetime | None:
+    """Its first start: volumes and interfaces stay attached when it stops, LaunchTime moves on."""
+    mappings = (mapping.get("Ebs", {}) for mapping in one["BlockDeviceMappings"])
+    interfaces = (each.get("Attachment", {}) for each in one.get("NetworkInterfaces") or ())
+    times = [each.get("AttachTime") for each in (*mappings, *interfaces)]
+    return min((time for time in times if time), default=None)
+
+
+def resource_of(one: Raw, place: AccountRegion) -> Resource:
+    """One of them, from its description."""
     volumes = [mapping.get("Ebs", {}).get("VolumeId") for mapping in one["BlockDeviceMappings"]]
     public = public_of(one)
     interfaces = [each.get("NetworkInterfaceId") for each in one.get("NetworkInterfaces") or ()]
@@ -116,6 +152,7 @@ def _resource(one: Raw, place: AccountRegion) -> Resource:
         elastic=elastic_of(one),
         uses=tuple(each for each in volumes + interfaces if each),
         public_ips=len(public),
+        billing=billing_of(one),
     )
 
 

@@ -13,7 +13,7 @@ from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import rds_api
 from reconciler.aws.kinds.kind import Raw
 from reconciler.model.outcome import Outcome, OutcomeStatus
-from reconciler.model.resource import RDS_INSTANCE, Resource
+from reconciler.model.resource import RDS_INSTANCE, BillingTerms, Resource
 from reconciler.model.tags import AccountRegion
 
 _LISTED = ("describe_db_instances", "DBInstances")
@@ -66,6 +66,7 @@ def _resource(one: Raw, place: AccountRegion) -> Resource:
         uses=tuple(each for each in groups if each),
         used_by=tuple(f"db:{each}" for each in replicas),
         size_gb=one.get("AllocatedStorage", 0),
+        billing=BillingTerms(storage=one.get("StorageType") or "", iops=one.get("Iops") or 0),
         public_ips=int(bool(one.get("PubliclyAccessible"))),
     )
 

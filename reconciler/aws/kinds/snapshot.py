@@ -15,6 +15,7 @@ from reconciler.aws.kinds.image import OWN, snapshots_of
 from reconciler.aws.kinds.kind import Kind, Raw, each
 from reconciler.model.resource import SNAPSHOT, Resource
 from reconciler.model.tags import AccountRegion
+from reconciler.util.concurrency import begun
 
 COPIED = "copied"
 NO_VOLUME = "vol-ffffffff"
@@ -24,12 +25,15 @@ _MADE_FOR = re.compile(r"Created by CreateImage\(i-[0-9a-f]+\) for (ami-[0-9a-f]
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
     """The snapshots of these ids that exist, each with our account's images that map it."""
+    beside = reads.beside()
+    mapped = begun(lambda: _users(beside, ids))
     found = [
         one
         for page in reads.by_filter("describe_snapshots", "snapshot-id", ids, OwnerIds=["self"])
         for one in page["Snapshots"]
     ]
-    users = _users(reads, [one["SnapshotId"] for one in found])
+    users = mapped.result()
+    reads.count(beside)
     for one in found:
         yield _resource(one, reads.place, tuple(users.get(one["SnapshotId"], ())))
 

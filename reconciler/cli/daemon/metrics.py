@@ -91,7 +91,7 @@ class Metrics:
         service = resource.deploy.service if resource.deploy else ""
         if outcome.status is OutcomeStatus.GONE:
             self._deletions.labels(service, resource.kind).inc()
-            self._saved.inc(estimate.hourly(resource, self._seen.prices) or 0.0)
+            self._saved.inc(float(estimate.of(resource, None, self._seen.prices).hourly))
         elif outcome.status in _NOT_DONE:
             self._failures.labels(service, resource.kind, outcome.status.value).inc()
 
@@ -159,7 +159,7 @@ class _Seen:
 
     def _waste(self) -> Iterator[GaugeMetricFamily]:
         waste = [orphan.resource for orphan in self._orphans if orphan.waste]
-        prices = [estimate.hourly(one, self.prices) for one in waste]
+        cost = estimate.add(estimate.of(one, None, self.prices) for one in waste)
         born = min((one.deploy.born for one in waste if one.deploy), default=None)
         age = (self._now() - born).total_seconds() if born else 0.0
         for name, words, value in (
@@ -167,9 +167,9 @@ class _Seen:
             (
                 "wasted_dollars_per_hour",
                 "What garbage costs, as far as prices are known",
-                sum(price for price in prices if price is not None),
+                float(cost.hourly),
             ),
-            ("unpriced_orphans", "Garbage whose price is not known", prices.count(None)),
+            ("unpriced_orphans", "Garbage whose price is not known", cost.unknown),
         ):
             yield GaugeMetricFamily(f"reconciler_{name}", words, value)
 

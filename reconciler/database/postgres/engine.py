@@ -90,6 +90,10 @@ class PostgresServer:
         with self._session(name, f"cannot thaw database {name}") as session:
             return freeze.thaw(session, act)
 
+    def prepare_thaw(self, name: str, act: FencedAct) -> freeze.ThawTransaction:
+        with speaking(f"cannot thaw database {name}"):
+            return freeze.ThawTransaction(self._connect(name), act)
+
     def hold(self, name: str, ledger: str, reason: str | None) -> None:
         with self._session(name, f"cannot hold database {name}") as session:
             comment_store.hold(session, ledger, reason)

@@ -15,9 +15,10 @@ writes into an existing one do not show, so a database that has any is refused b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic
 
-from psycopg import Connection, errors
+from psycopg import Connection, Error, errors
 from psycopg.sql import SQL, Identifier, Literal
 
 from reconciler.database import findings
@@ -25,6 +26,7 @@ from reconciler.database import state_comment as m
 from reconciler.database.grants import Grant, On
 from reconciler.database.port import Shut, Thawed
 from reconciler.database.postgres import catalog, comment_store, privileges, roles
+from reconciler.database.postgres.connection import speaking
 from reconciler.database.state_comment import State
 from reconciler.errors import DatabaseError
 from reconciler.model.fencing import FencedAct
@@ -78,6 +80,43 @@ def thaw(connection: Connection, act: FencedAct) -> Thawed:
             connection, connection.info.dbname, m.opened(memory, comment_store.now(connection))
         )
     return Thawed(given, memory.acls - given)
+
+
+class ThawTransaction:
+    """A thaw whose transaction is open on a session of its own: COMMIT is missing.
+
+    For a rollback, while whose writes are refused. Nobody sees it before, and the server gives it
+    up if this process sleeps (`connection._IDLE_LIMIT`). It holds the lock of the acts on this
+    database: whoever acts with a newer generation comes after it.
+    """
+
+    def __init__(self, connection: Connection, act: FencedAct) -> None:
+        self._connection, self._doing = connection, f"cannot thaw {connection.info.dbname}"
+        try:
+            with speaking(self._doing):
+                connection.execute("BEGIN")
+                thaw(connection, act)
+        except BaseException:
+            self.close()
+            raise
+
+    def refuse_open(self, other: str) -> None:
+        with speaking(self._doing):
+            infos = comment_store.listed(self._connection, catalog.COMMENTS)
+        found = next((one.memory for one in infos if one.name == other), None)
+        if found is None or found.state is not State.SHUT:
+            raise DatabaseError(f"{self._doing}: {other} takes writes again: somebody opened it")
+
+    def commit(self) -> None:
+        with speaking(self._doing):
+            done = self._connection.execute("COMMIT").statusmessage
+        self.close()
+        if done != "COMMIT":  # the server answers ROLLBACK where the transaction had failed
+            raise DatabaseError(f"{self._doing}: its transaction had failed before")
+
+    def close(self) -> None:
+        with suppress(Error):
+            self._connection.close()
 
 
 def is_shut(connection: Connection) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.model.journal.entry import SWEEP, Entry
+from reconciler.model.journal.entry import FAILED, RELEASE, SWEEP, Entry
 
 
 @dataclass(frozen=True)
@@ -38,4 +38,18 @@ def savings(entries: Iterable[Entry], now: datetime, days: int = 30) -> Savings:
             found.per_hour + (entry.per_hour or 0.0),
             found.unpriced + entry.unpriced,
         )
+    return found
+
+
+def unrooted_since(entries: Iterable[Entry]) -> Mapping[str, datetime]:
+    """By deploy, when it lost its root: its failed release ended, or its lease or place was taken.
+
+    Whatever of it still exists after that is garbage.
+    """
+    found: dict[str, datetime] = {}
+    for entry in entries:
+        when = entry.ended or entry.began
+        failed = entry.kind == RELEASE and entry.outcome == FAILED and entry.deploy
+        for deploy in (*((entry.deploy,) if failed else ()), *entry.ended_leases, *entry.forgotten):
+            found[deploy] = min(when, found.get(deploy, when))
     return found

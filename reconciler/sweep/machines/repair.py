@@ -50,21 +50,39 @@ class Finish:
 
 
 def finish(managed: ManagedService, work: Finish) -> tuple[Outcome, ...]:
-    """Drive the deploy's resources to the table. Nothing is labelled if an act failed.
+    """Drive the deploy's resources to the table; its label comes last (`label`).
 
     A deploy that is no longer live closes its database before its jobs stop; a live deploy opens
     its database, then runs. An unreachable resource raises nothing: the outcome reports it.
     """
     desired = DESIRED[work.role]
     outcomes = [_database(managed, work, one, desired) for one in work.of(DATABASE)]
-    outcomes += _machines(managed, work, desired)
-    # A kept failed deploy never had a job to stop, and is often kept because it does not answer. It
-    # is labelled anyway, or it would block every release.
-    if work.role is not Role.KEPT and any(
-        outcome.status is not OutcomeStatus.DONE for outcome in outcomes
-    ):
-        return tuple(outcomes)
-    return (*outcomes, *_label(managed, work, desired))
+    return (*outcomes, *(_mark(managed, work) or _machines(managed, work, desired)))
+
+
+def is_finished(work: Finish, outcomes: Sequence[Outcome]) -> bool:
+    """Whether the deploy may be labelled: nothing is, if an act failed.
+
+    A kept failed deploy never had a job to stop, and is often kept because it does not answer. It
+    is labelled anyway, or it would block every release.
+    """
+    return work.role is Role.KEPT or all(one.status is OutcomeStatus.DONE for one in outcomes)
+
+
+def _mark(managed: ManagedService, work: Finish) -> Sequence[Outcome]:
+    """The outcomes of a failed mark: what goes live again is `pending` before its jobs begin.
+
+    Jobs begun under the label `retired` would look as if nothing were left to stop, once the deploy
+    is left again before it is finished. Late it is harmless: what it marks is finished again.
+    """
+    marked = [one for one in work.of(INSTANCE) if one.label is Label.RETIRED]
+    if work.role is not Role.LIVE or not marked:
+        return ()
+    try:
+        outcomes = managed.heap.label(marked, Label.PENDING)
+    except ToolError as error:
+        return [Outcome(one, OutcomeStatus.FAILED, error.message) for one in marked]
+    return [one for one in outcomes if one.status is not OutcomeStatus.DONE]
 
 
 def _database(
@@ -171,39 +189,61 @@ def _why(error: ToolError) -> str:
     return f"{error.message}: {first}" if first else error.message
 
 
-def _label(managed: ManagedService, work: Finish, desired: Desired) -> Sequence[Outcome]:
-    """Write the label, unless the ledger has changed during the wait for the machines.
+def label(managed: ManagedService, works: Sequence[Finish]) -> Sequence[Outcome]:
+    """Write the labels, unless the ledger has changed during the wait for the machines.
 
     A label has no fence: on a deploy that was forgotten meanwhile it would make the deploy lost.
+    One look at the ledger, after all of them have obeyed, is enough for all.
     """
+    due = [one for work in works for one in _due(managed, work)]
+    try:
+        gen = managed.ledgers.read(managed.address).ledger.gen if due else 0
+    except ToolError as error:
+        return [
+            failed for one in due for failed in one.outcomes(OutcomeStatus.FAILED, error.message)
+        ]
+    return [outcome for one in due for outcome in _written(managed, one, gen)]
+
+
+@dataclass(frozen=True)
+class _Labelling:
+    """The resources of one deploy that get a label, if the generation is still this one."""
+
+    resources: tuple[Resource, ...]
+    label: Label
+    units: str
+    generation: int
+
+    def outcomes(self, status: OutcomeStatus, text: str) -> list[Outcome]:
+        return [Outcome(one, status, text) for one in self.resources]
+
+
+def _due(managed: ManagedService, work: Finish) -> list[_Labelling]:
+    """One for each set of units that its machines have obeyed."""
+    desired = DESIRED[work.role]
     stage = Standby.DRAINED if _is_drained(work) else Standby.SERVING
     alone = bool(managed.gate and managed.gate.first_only) and work.role is Role.LIVE
     first = first_machine(work.of(INSTANCE)) if alone else ""
-    units = {
-        one.id: units_tag(
-            digest(managed.gate, beside=alone and one.kind == INSTANCE and one.id != first), stage
-        )
-        for one in work.resources
-    }
-    in_aws = [
-        resource
-        for resource in work.resources
-        if resource.kind != DATABASE and _is_due(resource, desired, units[resource.id])
+    found: dict[str, list[Resource]] = {}
+    for one in work.resources:
+        beside = alone and one.kind == INSTANCE and one.id != first
+        units = units_tag(digest(managed.gate, beside=beside), stage)
+        if one.kind != DATABASE and _is_due(one, desired, units):
+            found.setdefault(units, []).append(one)
+    return [
+        _Labelling(tuple(due), desired.label, units, work.generation)
+        for units, due in found.items()
     ]
-    if not in_aws:
-        return ()
+
+
+def _written(managed: ManagedService, due: _Labelling, gen: int) -> Sequence[Outcome]:
+    if gen != due.generation:
+        said = "not labelled: the ledger has changed, the next sweep decides again"
+        return due.outcomes(OutcomeStatus.BLOCKED, said)
     try:
-        ledger = managed.ledgers.read(managed.address).ledger
-        if ledger.gen != work.generation:
-            said = "not labelled: the ledger has changed, the next sweep decides again"
-            return [Outcome(one, OutcomeStatus.BLOCKED, said) for one in in_aws]
-        written: list[Outcome] = []
-        for value in dict.fromkeys(units[one.id] for one in in_aws):
-            same = [one for one in in_aws if units[one.id] == value]
-            written += managed.heap.label(same, desired.label, value)
-        return written
+        return managed.heap.label(due.resources, due.label, due.units)
     except ToolError as error:
-        return [Outcome(one, OutcomeStatus.FAILED, error.message) for one in in_aws]
+        return due.outcomes(OutcomeStatus.FAILED, error.message)
 
 
 def _is_due(resource: Resource, desired: Desired, units: str) -> bool:

@@ -1,9 +1,10 @@
 """`/_sandbox/...`: the administration API of the sandbox, in JSON, on the cloud's port.
 
 GET    /_sandbox/health            {"ok": true}
-GET    /_sandbox/faults            {"rules": [...], "lag": seconds, "limits": speed, "images": fate}
-POST   /_sandbox/faults            a rule, {"lag": seconds}, {"limits": speed} or {"images": fate}
-DELETE /_sandbox/faults            no faults, no lag, no limits
+GET    /_sandbox/faults            {"rules": …, "lag": …, "limits": …, "latency": …, "images": …}
+POST   /_sandbox/faults            a rule, or one of {"lag": seconds}, {"limits": speed},
+                                   {"latency": scale}, {"images": fate}
+DELETE /_sandbox/faults            no faults, no lag, no limits, no latency
 GET    /_sandbox/requests?since=N  {"requests": [...]}
 DELETE /_sandbox/requests          delete the recorded requests
 """
@@ -43,8 +44,8 @@ def answer_control(
 
 def _faults(method: str, body: bytes, faults: FaultBook) -> Response:
     if method == "GET":
-        speeds = {"lag": faults.lag, "limits": faults.limits, "images": faults.images}
-        return _json({"rules": faults.rules(), **speeds})
+        speeds = {"lag": faults.lag, "limits": faults.limits, "latency": faults.latency}
+        return _json({"rules": faults.rules(), **speeds, "images": faults.images})
     if method == "DELETE":
         faults.clear()
         return _json({})
@@ -57,6 +58,9 @@ def _faults(method: str, body: bytes, faults: FaultBook) -> Response:
     if set(data) == {"limits"}:
         faults.limits = float(data["limits"])
         return _json({"limits": faults.limits})
+    if set(data) == {"latency"}:
+        faults.latency = float(data["latency"])
+        return _json({"latency": faults.latency})
     if set(data) == {"images"}:
         if data["images"] not in FATES:
             raise ValueError(f"unknown fate {data['images']!r}; known: {FATES}")

@@ -16,6 +16,7 @@ from typing import Any
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
+from deployer.sandbox.aws.http import pricing
 from deployer.sandbox.aws.http.access import Knows, refusal
 from deployer.sandbox.aws.http.admin_api import answer_control
 from deployer.sandbox.aws.http.error_replies import (
@@ -24,6 +25,7 @@ from deployer.sandbox.aws.http.error_replies import (
     not_implemented,
     throttled,
 )
+from deployer.sandbox.aws.http.latency import seconds
 from deployer.sandbox.aws.http.rate_limits import Limits
 from deployer.sandbox.aws.http.request import ApiCall, read_call
 from deployer.sandbox.aws.http.request_log import RequestLog
@@ -70,6 +72,7 @@ class ApiMiddleware:
         if not admitted:
             self._journal.add((call.service, call.action, call.mutating), 503, "limit")
             return throttled(call)(environ, start_response)
+        time.sleep(seconds(call, self._cloud.faults.latency))
         rule = self._cloud.faults.take(call.service, call.action, call.mutating)
         reply = self._carry_out(environ, body, call, rule)
         dropped = rule is not None and rule.kind == "drop_reply"
@@ -113,6 +116,8 @@ class ApiMiddleware:
             thread.join()
 
     def _execute(self, environ: Environ, body: bytes, call: ApiCall) -> Response:
+        if call.service == "pricing":  # public figures: no account, no state; moto has none
+            return pricing.answer(call, body)
         inner = dict(environ)
         inner["wsgi.input"] = io.BytesIO(body)
         inner["CONTENT_LENGTH"] = str(len(body))

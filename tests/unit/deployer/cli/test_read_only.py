@@ -11,9 +11,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from deployer.cli.main import cli as deployer_cli
@@ -22,7 +24,8 @@ from deployer.wiring import wired
 from reconciler.cli.main import cli as reconciler_cli
 from reconciler.cli.shared import ended
 from reconciler.config import loader
-from reconciler.cost import price_cache
+from reconciler.cost import price_cache, shipped
+from reconciler.cost.grouping import KEYS
 from reconciler.cost.price_list import Prices
 from reconciler.exit_codes import Exit
 
@@ -163,12 +166,69 @@ def test_every_command_tells_costs_by_the_fetched_prices(person: Person) -> None
     explained = person.asks(f"reconciler explain {machine}")["things"][0]["answers"]
     _, type_, _, place = explained["kind"].split()
     region = place.partition("/")[2]
-    price_cache.save(Prices("2026-11-23", {region: {type_: 777.0}}))
+    price_cache.save(Prices("2026-11-23", {region: {type_: Decimal(777)}}))
     assert "$777.0" in person.types(f"reconciler explain {machine}")
     assert '"hourly": 777.0' in person.types("reconciler plan --json")
     assert "prices of 2026-11-23, else" in person.types("reconciler report")
     assert "Prices of 2026-11-23, else" in person.types("reconciler report --format html")
     assert wired(loader.load(), "shop").prices == price_cache.load()
+
+
+def test_prices_are_fetched_from_the_sandbox_too(person: Person) -> None:
+    """Its Pricing API has the shipped prices, beside products that must not be taken for them."""
+    person.types("deployer adopt shop --yes --trust-shown-key")
+    before = person.asks("reconciler report")["total"]
+    told = person.asks("reconciler prices --refresh")
+    assert set(told["regions"]) == {"eu-west-1"}
+    assert told["regions"]["eu-west-1"] > 1000
+    fetched = price_cache.load()
+    assert fetched.by_region["eu-west-1"]["gp3 throughput"] == Decimal("0.044")
+    table = shipped.region("eu-west-1")
+    same = [name for name, dollars in fetched.by_region["eu-west-1"].items() if name in table]
+    assert all(fetched.by_region["eu-west-1"][name] == Decimal(table[name]) for name in same)
+    assert len(same) >= len(table) - 1
+    assert person.asks("reconciler report")["total"] == before
+
+
+def test_the_report_by_anything(person: Person) -> None:
+    """Sums by each key add up to the total; what is narrowed is less; bad words are refused."""
+    person.types("deployer adopt shop --yes --trust-shown-key")
+    total = person.asks("reconciler report")["total"]["monthly"]
+    for by in (*KEYS, "tag:deploy-part"):
+        groups = person.asks(f"reconciler report --by {by}")["groups"]
+        assert sum(group["monthly"] for group in groups) == pytest.approx(total, abs=1e-9)
+    machines = person.asks("reconciler report --only kind=instance")["total"]["monthly"]
+    assert 0 < machines < total
+    volumes = person.asks("reconciler report --only kind=volume")["deploys"][0]
+    assert volumes["other"] == {"volume": 1}  # of the adopted machine, though it has no tags
+    nothing = person.asks("reconciler report --only service=none")
+    assert (nothing["total"]["monthly"], nothing["deploys"]) == (0, [])
+    assert "deploy" in person.types("reconciler report --top 1 --format markdown")
+    person.types("reconciler report --fail-over 0")
+    for line in ("--by size", "--only kind", "--fail-over much", "--fail-over -1", "--top 0"):
+        person.types(f"reconciler report {line}", Exit.USAGE)
+
+
+def test_strays_need_no_configuration(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not ours and looks left behind, in all regions; nothing of it is touched."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DEPLOY_CONFIG", raising=False)
+    ec2 = boto3.client("ec2", "eu-west-1")
+    disk = ec2.create_volume(AvailabilityZone="eu-west-1a", Size=100, VolumeType="gp2")
+    address = ec2.allocate_address(Domain="vpc")
+    told = person.asks("reconciler strays --region all --older-than 0s")
+    assert told["unread"] == []
+    rows = {stray["id"]: stray for stray in told["strays"]}
+    assert rows[disk["VolumeId"]]["monthly"] == 11.0
+    assert rows[disk["VolumeId"]]["why"] == "attached to nothing"
+    assert rows[address["AllocationId"]]["confidence"] == "high"
+    assert rows[address["AllocationId"]]["monthly"] == 3.6
+    text = person.types("reconciler strays")
+    assert disk["VolumeId"] not in text  # it is younger than 14 days
+    assert "no sweep touches it" in text
+    person.types("reconciler strays --also-used-in /nowhere", Exit.USAGE)
 
 
 def test_hold_and_release(person: Person) -> None:

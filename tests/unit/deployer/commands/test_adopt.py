@@ -21,8 +21,8 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease, LedgerHome, Previous
 from reconciler.model.ledger_codec import encode
 from reconciler.model.resource import INSTANCE, Gap, Resource
-from reconciler.output.html_report import html
-from reconciler.output.report import table
+from reconciler.output.audit.html import html
+from reconciler.output.audit.table import table
 from reconciler.output.sweep import in_lines as sweep_lines
 from tests.fakes.scene import Scene
 from tests.support.shop_world import ALL, CLEAN, DEAD, LIVE, NOW, PLACE, deploy

@@ -61,8 +61,8 @@ def stands(ledger: Ledger = CLEAN, problem: str = "", **changes: object) -> Serv
 def cost(status: ServiceStatus) -> str:
     """What everything of the service costs, as it is shown."""
     ours = (verdict.resource for verdict in status.service_plan.verdicts)
-    hourly = estimate.add(estimate.of(one, NOW, Prices()) for one in ours).hourly
-    return f"{humanize.hourly(hourly)}, {humanize.money(round(hourly, 4) * 720)} in 30 days"
+    total = estimate.add(estimate.of(one, NOW, Prices()) for one in ours)
+    return f"{humanize.hourly(total.hourly)}, {humanize.money(total.monthly)} in 30 days"
 
 
 def clean() -> ServiceStatus:

@@ -17,7 +17,7 @@ def test_the_machines_disks_addresses_and_the_image() -> None:
     new, beside, _ = cost_lines(service(), FLEET, Prices())
     hourly = 2 * (0.0228 + 0.005 + 100 * 0.088 / 720) + 100 * 0.05 / 720
     assert new == (
-        f"the new release: ${hourly:.4f}/h, ${hourly * 720:.2f} in 30 days "
+        f"the new release: ${hourly * 720:.2f} a month (${hourly:.4f}/h) "
         "(2 × t3.small, /dev/xvda 100 GB gp3)"
     )
     assert f"${hourly:.4f}/h" in beside
@@ -26,7 +26,7 @@ def test_the_machines_disks_addresses_and_the_image() -> None:
 @pytest.mark.parametrize(
     ("park", "says"),
     [
-        ("stop", "for 1d, then $0.0314/h, $22.60 in 30 days for each of keep = 2, halted"),
+        ("stop", "for 1d, then $22.60 a month ($0.0314/h) for each of keep = 2, halted"),
         ("run", "for each of keep = 2 previous releases, which run on"),
         ("terminate", "nothing: the old machines go"),
     ],

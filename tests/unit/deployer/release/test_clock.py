@@ -10,8 +10,8 @@ import pytest
 
 from deployer.commands.thaw import thaw
 from deployer.release.context import ReleaseInputs, ReleaseOptions
-from deployer.release.lease_holder import LeaseHolder, LeaseLost
-from deployer.release.lease_terms import LeaseTerms
+from deployer.release.lease_holder import LeaseHolder
+from deployer.release.lease_terms import LeaseLost, LeaseTerms
 from deployer.release.steps.guard import guard
 from deployer.release.steps.launch import launch
 from reconciler.errors import CloudError, Refused

@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from deployer.release.lease_holder import LeaseLost
-from deployer.release.lease_terms import LeaseTerms
+from deployer.release.lease_terms import LeaseLost, LeaseTerms
 from reconciler.errors import (
     AccessDenied,
     CloudError,
@@ -104,6 +103,49 @@ def test_every_step_is_said_in_the_ledger(book: Book) -> None:
     assert book.stands.lease
     assert book.stands.lease.step == "image"
     assert lease.generation == book.stands.gen == CLEAN.gen + 2
+
+
+def test_a_step_begins_without_a_swap_and_its_word_travels_with_the_next_renewal(
+    book: Book,
+) -> None:
+    """A change of the zone for each step would use up what Route 53 allows an account."""
+    lease = book.taken()
+    before = book.stands.gen
+    lease.begin("image")
+    assert book.stands.gen == before
+    lease.renew()
+    assert book.stands.lease
+    assert book.stands.lease.step == "image"
+
+
+def test_a_step_does_not_begin_under_a_lease_that_was_ended(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger is read where the last word of it is older than a few seconds."""
+    lease = book.taken()
+    book.abort()
+    monkeypatch.setattr("deployer.release.lease_holder.WATCH", 0.0)
+    with pytest.raises(LeaseLost):
+        lease.begin("launch")
+
+
+def test_a_short_lease_of_a_moment_ago_is_short_enough(book: Book) -> None:
+    """A rollback takes it so: no further swap stands before the freeze."""
+    lease = book.taken(FROZEN.while_frozen())
+    before = book.stands.gen
+    lease.shorten()
+    assert book.stands.gen == before
+
+
+def test_a_short_lease_of_long_ago_is_renewed_before_the_freeze(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is shut on old news."""
+    lease = book.taken(FROZEN.while_frozen())
+    before = book.stands.gen
+    monkeypatch.setattr("deployer.release.lease_holder.WATCH", 0.0)
+    lease.shorten()
+    assert book.stands.gen == before + 1
 
 
 def test_the_thread_renews_by_itself(book: Book) -> None:

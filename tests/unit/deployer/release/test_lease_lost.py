@@ -12,7 +12,7 @@ from deployer import events as e
 from deployer.commands.rollback.command import rollback
 from deployer.release import lease_holder as leases
 from deployer.release.context import NewMachine, ReleaseContext
-from deployer.release.lease_holder import LeaseLost
+from deployer.release.lease_terms import LeaseLost
 from deployer.release.steps.connect import connect
 from deployer.release.steps.image import image
 from deployer.release.steps.launch import launch

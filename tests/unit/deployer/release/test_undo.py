@@ -14,10 +14,11 @@ from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.lease_terms import LeaseTerms
 from deployer.release.undo import undo
 from deployer.release.wait_listed import wait_until_listed
-from reconciler.errors import AccessDenied, CloudError, CloudUnclear, LedgerUnknown
+from reconciler.errors import AccessDenied, CloudError, CloudUnclear, LedgerUnknown, ToolError
 from reconciler.model import ledger as led
 from reconciler.model.ledger import Ending
 from reconciler.model.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME, Gap
+from reconciler.model.tag_summary import TagSummary
 from reconciler.model.tags import BirthTags, Label
 from reconciler.sweep import absence as gone
 from reconciler.sweep.absence import Sightings
@@ -346,15 +347,27 @@ def test_rule_8_an_image_that_is_missing_once_is_waited_for(
     assert run.created.image in {one.id for one in scene.heap.scan().resources}
 
 
-def test_what_may_not_be_seen_is_not_waited_for(scene: Scene) -> None:
+def test_what_may_not_be_seen_is_not_waited_for(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A permission does not come with time; an answer that failed may."""
     run = created(scene)
-    scene.heap.gaps.append(Gap.of(PLACE, IMAGE, AccessDenied("ec2:DescribeImages is denied")))
+    looks: list[ToolError] = []
+
+    def answer(error: ToolError) -> None:
+        def unread() -> TagSummary:
+            looks.append(error)
+            gaps = (Gap.of(PLACE, kind, error) for kind in (IMAGE, INSTANCE))
+            return TagSummary(PLACE, gaps=tuple(gaps))
+
+        monkeypatch.setattr(scene.heap, "tag_summary", unread)
+
+    answer(AccessDenied("ec2:DescribeTags is denied"))
     assert not wait_until_listed(run, HASTE)
-    assert len(scene.did("scan")) == 1
-    scene.heap.gaps[:] = [Gap.of(PLACE, IMAGE, CloudError("ec2:DescribeImages failed"))]
+    assert len(looks) == 1
+    answer(CloudError("ec2:DescribeTags failed"))
     assert not wait_until_listed(run, replace(HASTE, deadline=0.02))
-    assert len(scene.did("scan")) > 2
+    assert len(looks) > 3
 
 
 def test_nothing_made_nothing_to_wait_for(scene: Scene) -> None:

@@ -50,10 +50,11 @@ def test_nothing_is_made_live_before_it_has_answered() -> None:
 def test_every_step_runs_under_the_lease_that_names_it(
     scene: Scene, play: Callable[..., None]
 ) -> None:
-    """Rooted before it exists (rule 1), and whoever looks sees how far it is."""
+    """Rooted before it exists (rule 1); whoever looks sees how far it is, as of its renewal."""
     held: list[tuple[str, str]] = []
 
     def look(run: ReleaseContext) -> str:
+        run.held.renew()  # as its thread does
         lease = scene.ledger.lease
         assert lease is not None
         held.append((str(lease.id == run.deploy), lease.step))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,15 @@ from tests.support.shop_world import PLACE
 
 ROOT = Path(__file__).resolve().parents[4]
 REGION = PLACE.region
-FETCHED = Prices("2026-11-23", {REGION: {"t3.small": 0.5, "x99.huge": 7.0, "gp3": 0.72}})
+FETCHED = Prices(
+    "2026-11-23",
+    {REGION: {"t3.small": Decimal("0.5"), "x99.huge": Decimal(7), "gp3": Decimal("0.72")}},
+)
 MACHINE = Resource(INSTANCE, "i-1", PLACE, state="running", type="t3.small")
 DISK = Resource(VOLUME, "vol-1", PLACE, type="gp3", size_gb=100)
+
+
+LINUX = {"instanceType": "t3.small", "operatingSystem": "Linux"}
 
 
 def product(family: str, dollars: str, unit: str = "Hrs", **attributes: str) -> str:
@@ -41,55 +48,68 @@ def product(family: str, dollars: str, unit: str = "Hrs", **attributes: str) -> 
 
 def test_products_of_every_kind() -> None:
     """Machines and database servers by the hour, disks and snapshots by GB and month."""
+    server = {"instanceType": "db.t3.small", "databaseEngine": "PostgreSQL"}
+    throughput = "EU-EBS:VolumeP-Throughput.gp3"
     said = (
-        product("Compute Instance", "0.0228", instanceType="t3.small"),
-        product("Database Instance", "0.036", instanceType="db.t3.small"),
-        product("Storage", "0.088", "GB-Mo", volumeApiName="gp3"),
+        product("Compute Instance", "0.0228", **LINUX),
+        product("Compute Instance", "0.0412", **{**LINUX, "operatingSystem": "Windows"}),
+        product("Compute Instance", "0.0242", **LINUX, tenancy="Dedicated"),
+        product("Compute Instance", "0.9", **LINUX, capacitystatus="AllocatedCapacityReservation"),
+        product("Compute Instance", "0.8", **LINUX, licenseModel="Bring your own license"),
+        product("Database Instance", "0.036", **server, deploymentOption="Single-AZ"),
+        product("Database Instance", "0.072", **server, deploymentOption="Multi-AZ"),
+        product("Storage", "0.088", "GB-Mo", usagetype="EU-EBS:VolumeUsage.gp3"),
+        product("Storage", "0.138", "GB-Mo", usagetype="EU-EBS:VolumeUsage.piops"),
+        product("System Operation", "0.0504", usagetype="EU-EBS:VolumeP-IOPS.io2.tier2"),
+        product("Provisioned Throughput", "45.056", "GiBps-mo", usagetype=throughput),
         product("Storage Snapshot", "0.05", "GB-Mo", usagetype="EU-EBS:SnapshotUsage"),
         product("Storage Snapshot", "0.0125", "GB-Mo", usagetype="EU-EBS:SnapshotArchiveStorage"),
         product("Fee", "1", instanceType="t3.small"),
     )
-    assert read_products(said) == {
-        "db.t3.small": 0.036,
-        "gp3": 0.088,
-        "snapshot": 0.05,
-        "t3.small": 0.0228,
+    assert {name: str(price) for name, price in read_products(said).items()} == {
+        "db.t3.small postgres": "0.036",
+        "db.t3.small postgres multi-az": "0.072",
+        "gp3": "0.088",
+        "gp3 throughput": "0.044",
+        "io1": "0.138",
+        "io2 iops 2": "0.0504",
+        "snapshot": "0.05",
+        "snapshot archive": "0.0125",
+        "t3.small": "0.0228",
+        "t3.small windows": "0.0412",
     }
 
 
 def test_what_is_said_twice_and_differently_stays_unknown() -> None:
     """No price is better than a wrong one; the same one twice is fine, and 0 is none."""
-    said = [
-        product("Compute Instance", one, instanceType="t3.small") for one in ("0.02", "0.02", "0")
-    ]
-    assert read_products(said) == {"t3.small": 0.02}
-    assert read_products([*said, product("Compute Instance", "9", instanceType="t3.small")]) == {}
+    said = [product("Compute Instance", one, **LINUX) for one in ("0.02", "0.02", "0")]
+    assert read_products(said) == {"t3.small": Decimal("0.02")}
+    assert read_products([*said, product("Compute Instance", "9", **LINUX)]) == {}
 
 
 def test_fetched_prices_go_before_the_table() -> None:
     """What was not fetched is as in the table, and what neither knows is unknown."""
-    assert estimate.hourly(MACHINE, FETCHED) == pytest.approx(0.5)
-    assert estimate.hourly(DISK, FETCHED) == pytest.approx(0.1)
-    assert estimate.hourly(replace(MACHINE, type="x99.huge"), FETCHED) == pytest.approx(7.0)
-    assert estimate.hourly(replace(MACHINE, type="t3.nano"), FETCHED) == pytest.approx(0.0057)
+    assert estimate.hourly(MACHINE, FETCHED) == Decimal("0.5")
+    assert estimate.hourly(DISK, FETCHED) == Decimal("0.1")
+    assert estimate.hourly(replace(MACHINE, type="x99.huge"), FETCHED) == Decimal("7.0")
+    assert estimate.hourly(replace(MACHINE, type="t3.nano"), FETCHED) == Decimal("0.0057")
     assert estimate.price(replace(MACHINE, type="y1.none"), FETCHED) == "unknown"
-    assert estimate.hourly(
-        Resource(RDS_SNAPSHOT, "s", PLACE, size_gb=720), FETCHED
-    ) == pytest.approx(0.095)
-    assert estimate.as_of(FETCHED) == "2026-11-23, else 2025-11"
+    kept = Resource(RDS_SNAPSHOT, "s", PLACE, size_gb=720)
+    assert estimate.hourly(kept, FETCHED) == Decimal("0.095")
+    assert estimate.as_of(FETCHED) == "2026-11-23, else 2025-03"
 
 
 def test_kept_between_runs() -> None:
     """What was saved is loaded; without a file nothing, which means the table."""
     assert price_cache.load() == Prices()
-    assert estimate.as_of(Prices()) == "2025-11"
+    assert estimate.as_of(Prices()) == "2025-03"
     price_cache.save(FETCHED)
     assert price_cache.load() == FETCHED == decode(encode(FETCHED))
     assert [one.name for one in price_cache.path().parent.iterdir()] == ["prices.json"]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"version": 1}', '{"version": 1, "as_of": "", "prices": {"a": 1}}']
+    "text", ["", "[]", "{}", '{"version": 2}', '{"version": 2, "as_of": "", "prices": {"a": 1}}']
 )
 def test_a_spoiled_file_is_no_file(text: str) -> None:
     """It costs the fetched prices and nothing else."""
@@ -115,13 +135,13 @@ def test_a_loop_is_told_once_that_the_file_is_spoiled(monkeypatch: pytest.Monkey
 def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """It says which prices there are; --refresh fetches those of the regions, and keeps them."""
 
-    def fetch(_: Any, region: str) -> dict[str, float]:
-        return {"t3.small": 0.5} if region == REGION else {}
+    def fetch(_: Any, region: str) -> dict[str, Decimal]:
+        return {"t3.small": Decimal("0.5")} if region == REGION else {}
 
     monkeypatch.setattr("reconciler.aws.pricing.fetch", fetch)
     words = ["--config", str(ROOT / "config"), "prices"]
     assert ended(cli, words) == 0
-    assert "A small table of 2025-11" in capsys.readouterr().out
+    assert "The table of 2025-03" in capsys.readouterr().out
     assert ended(cli, [*words, "--refresh", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["regions"] == {REGION: 1}

@@ -258,6 +258,43 @@ def test_shut_and_thaw(world: World, name: str) -> None:
     world.write(name)
 
 
+def test_a_prepared_thaw_is_seen_once_it_is_committed(world: World, name: str) -> None:
+    """Shut for everybody until then; and what is closed before never happens."""
+    world.server.shut(name, act(5), ["app"], 2)
+    given_up = world.server.prepare_thaw(name, act(6))
+    given_up.close()
+    with pytest.raises(DatabaseError):
+        given_up.commit()
+    prepared = world.server.prepare_thaw(name, act(6))
+    assert world.server.is_shut(name)
+    prepared.commit()
+    prepared.close()
+    assert not world.server.is_shut(name)
+    world.write(name)
+
+
+def test_a_prepared_thaw_refuses_beside_an_open_database(world: World, name: str) -> None:
+    """The other one is looked at when it is asked, not when the thaw was begun."""
+    other = world.new_name()
+    world.server.create(other, "app", MEMORY)
+    world.fill(other)
+    world.server.shut(name, act(5), ["app"], 2)
+    prepared = world.server.prepare_thaw(name, act(6))
+    with pytest.raises(DatabaseError, match="takes writes again"):
+        prepared.refuse_open(other)
+    world.server.shut(other, act(5), ["app"], 2)
+    prepared.refuse_open(other)
+    prepared.close()
+
+
+def test_a_late_thaw_is_not_even_prepared(world: World, name: str) -> None:
+    """The fence is asked before, under the lock that is held until its end."""
+    world.server.shut(name, act(5), ["app"], 2)
+    with pytest.raises(StaleAct):
+        world.server.prepare_thaw(name, act(4))
+    assert world.server.is_shut(name)
+
+
 def test_the_memory_keeps_the_fence(world: World, name: str) -> None:
     """The memory says state and generation of the last act that was obeyed."""
     world.server.shut(name, act(5), ["app"], 2)

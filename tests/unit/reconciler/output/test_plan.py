@@ -59,7 +59,7 @@ def test_a_plan_shows_every_act_its_reason_and_its_money() -> None:
           - snapshot          snap-41               v1.4.9 not in the ledger ≤ $0.0006/h
           - database          db-41                 v1.4.9 not in the ledger
 
-        4 deletions of 12 owned by shop (cap 10) · saves up to $0.0293/h, $21.10 in 30 days
+        4 deletions of 12 owned by shop (cap 10) · saves up to $0.0293/h, $21.12 in 30 days
         read all of 1 account, 1 region, 1 kind: 4 pages, 4 calls""")
 
 

@@ -96,6 +96,13 @@ def test_what_is_tagged_is_seen_and_nothing_else(place: Place) -> None:
     assert volume.id in machine.uses
 
 
+def test_the_machines_of_a_service_are_those_that_claim_it(place: Place) -> None:
+    """As a scan describes them; nothing else of the service, and nobody else's."""
+    found = place.heap.machines_of("shop")
+    assert found.resources == tuple(place.of(INSTANCE))
+    assert place.heap.machines_of("sho").resources == ()
+
+
 def test_young_sees_what_may_be_garbage(place: Place) -> None:
     """Labelled live it is not in the minor sweep; labelled left it is."""
     resources = place.of(INSTANCE)

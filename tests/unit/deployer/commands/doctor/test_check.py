@@ -87,3 +87,34 @@ def test_a_shared_reading_fails_once() -> None:
     with pytest.raises(Skipped, match="the ledger could not be read"):
         reading()
     assert asked == ["x"]
+
+
+def test_a_reading_that_fails_ahead_is_the_failure_of_the_first_check_that_asks() -> None:
+    """It was made before the checks, side by side with others; the order of lines stays."""
+    asked: list[str] = []
+
+    def read() -> str:
+        asked.append("x")
+        raise CloudError("no answer")
+
+    reading = Once("the ledger", read)
+    assert not reading.ahead()
+    with pytest.raises(CloudError, match="no answer"):
+        reading()
+    with pytest.raises(Skipped, match="the ledger could not be read"):
+        reading()
+    assert asked == ["x"]
+
+
+def test_a_reading_that_was_made_ahead_is_not_made_again() -> None:
+    """Whoever asks gets the value."""
+    asked: list[str] = []
+
+    def read() -> str:
+        asked.append("x")
+        return "value"
+
+    reading = Once("the ledger", read)
+    assert reading.ahead()
+    assert reading() == reading() == "value"
+    assert asked == ["x"]

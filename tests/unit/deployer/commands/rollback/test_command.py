@@ -24,10 +24,21 @@ from reconciler.errors import (
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Lease, Live, Previous, Via
 from reconciler.model.ledger_codec import VALUE_LIMIT, LedgerTooLong, encode
+from reconciler.model.resource import INSTANCE, Gap
 from reconciler.model.tags import Label
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import ROLE, Scene
-from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, deploy, resources
+from tests.support.shop_world import (
+    CLEAN,
+    DEAD,
+    LEDGER,
+    LIVE,
+    NOW,
+    OLD,
+    PLACE,
+    deploy,
+    resources,
+)
 
 LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
 OTHER = deploy(3, "bbbbb")
@@ -77,14 +88,85 @@ def test_the_newer_database_is_shut_before_the_commit_and_the_older_opened_after
     assert shut < commit < thaw
 
 
-def test_where_it_goes_back_to_is_unfinished_before_the_commit(scene: Scene) -> None:
-    """A commit that nobody follows up shows in the label, whatever was left half done before."""
+def test_where_it_goes_back_to_is_unfinished_before_its_jobs_begin(scene: Scene) -> None:
+    """A follow-up that dies shows in the label, whatever was left half done before."""
     back(scene)
-    acts = [one for one in scene.acts if one.startswith(("label", "swap"))]
+    acts = [one for one in scene.acts if one.startswith(("label", "run")) and "i-9" in one]
     marked = acts.index("label pending i-9")
-    commit = next(n for n, one in enumerate(acts) if n > marked and one.startswith("swap"))
-    followed = next(n for n, one in enumerate(acts) if one.startswith("label live"))
-    assert marked < commit < followed
+    assert acts[marked:] == [
+        "label pending i-9",
+        "run the app, run the jobs on i-9",
+        "label live ami-9 eni-9 i-9 snap-9 vol-9",
+    ]
+
+
+def test_a_commit_that_nobody_follows_up_is_found_by_its_label(scene: Scene) -> None:
+    """A young sweep looks at nothing else; the label is written beside the commit."""
+
+    def go_blind(event: e.Event) -> None:
+        if isinstance(event, e.FreezeBegan):
+            scene.heap.gaps.append(Gap.of(PLACE, INSTANCE, ToolError("no answer")))
+
+    with pytest.raises(FollowUpFailed):
+        rollback(scene.ports(), emit=go_blind)
+    assert scene.heap.labels()["i-9"] == "pending"
+
+
+def test_two_swaps_are_enough_and_the_older_opens_right_after_the_second(scene: Scene) -> None:
+    """Nothing else is asked or done while writes are refused, but the ledger's commit."""
+    back(scene, discard_writes=True)
+    acts = [one for one in scene.acts if not one.startswith("label")]  # beside the commit
+    shut = acts.index(f"shut {LIVE_DB}")
+    assert acts[shut + 1].startswith("swap")
+    assert acts[shut + 2] == f"thaw {OLD_DB}"
+    assert sum(one.startswith("swap") for one in acts) == 2
+
+
+def test_an_older_database_that_does_not_open_at_once_is_opened_by_the_follow_up(
+    scene: Scene,
+) -> None:
+    """Its session died with the server's limit: the commit stands, and the thaw is made again."""
+    warned: list[str] = []
+
+    def die(event: e.Event) -> None:
+        if isinstance(event, e.FreezeBegan):
+            scene.server.failing["thaw"] = DatabaseError("the session was ended")
+        if isinstance(event, e.Warned):
+            warned.append(event.text)
+            scene.server.failing.clear()
+
+    rollback(scene.ports(), discard_writes=True, emit=die)
+    assert "for a moment longer" in warned[0]
+    assert not scene.server.is_shut(OLD_DB)
+
+
+def test_a_thaw_of_another_generation_is_given_up(scene: Scene) -> None:
+    """A renewal of our own came late, and the commit was made again above it."""
+    renew = lambda: setattr(  # noqa: E731
+        scene, "ledger", replace(scene.ledger, gen=scene.ledger.gen + 1)
+    )
+
+    def meddle(act: str) -> None:
+        if act == f"shut {LIVE_DB}":
+            scene.ledgers.meddlers.append(renew)
+
+    scene.acts.then = meddle
+    back(scene, discard_writes=True)
+    assert not scene.server.is_shut(OLD_DB)
+    assert scene.server.is_shut(LIVE_DB)
+
+
+def test_a_newer_database_that_somebody_opens_stays_live(scene: Scene) -> None:
+    """Two of them would take writes: it is seen before the commit."""
+
+    def open_it(event: e.Event) -> None:
+        if isinstance(event, e.FreezeBegan):
+            scene.server.thaw(LIVE_DB, FencedAct(99, LIVE, LEDGER))
+
+    with pytest.raises(ToolError, match="takes writes again"):
+        rollback(scene.ports(), discard_writes=True, emit=open_it)
+    assert scene.ledger.live
+    assert scene.ledger.live.id == LIVE
 
 
 def test_and_forward_again(scene: Scene) -> None:
@@ -223,8 +305,7 @@ def test_rule_4_an_unheard_commit_is_a_commit_if_the_ledger_says_so(scene: Scene
 
     def lose_the_commit(act: str) -> None:
         if act == f"shut {LIVE_DB}":
-            # one renewal, the commit's own
-            scene.ledgers.weather.extend([Weather.REPLY_LOST, Weather.DONE_UNHEARD])
+            scene.ledgers.weather.append(Weather.DONE_UNHEARD)
 
     scene.acts.then = lose_the_commit
     done = back(scene)
@@ -238,7 +319,7 @@ def test_rule_4_an_unheard_commit_that_was_none_is_undone(scene: Scene) -> None:
 
     def lose_the_commit(act: str) -> None:
         if act == f"shut {LIVE_DB}":
-            scene.ledgers.weather.extend([Weather.REPLY_LOST, Weather.NOT_DONE])
+            scene.ledgers.weather.append(Weather.NOT_DONE)
 
     scene.acts.then = lose_the_commit
     with pytest.raises(CloudUnclear):

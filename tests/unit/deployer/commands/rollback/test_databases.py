@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deployer import events as e
 from deployer.commands.rollback.command import rollback
 from reconciler.database.state_comment import encode, parse
 from reconciler.errors import DatabaseError, Refused, ToolError
@@ -44,9 +45,15 @@ def test_what_the_newer_holds_is_lost_also_where_the_older_is_not_known(scene: S
 
 def test_an_undone_rollback_opens_live_before_it_looks_at_anything(scene: Scene) -> None:
     """It has shut the live database: that opens first, as soon as the lease is ended."""
-    scene.server.failing["record_baseline"] = DatabaseError("the server is restarting")
+
+    def restart(event: e.Event) -> None:
+        if isinstance(event, e.FreezeBegan):
+            scene.server.failing["databases"] = DatabaseError("the server is restarting")
+        if isinstance(event, e.CleanUpBegan):
+            scene.server.failing.clear()
+
     with pytest.raises(DatabaseError, match="restarting"):
-        rollback(scene.ports(), discard_writes=True)
+        rollback(scene.ports(), discard_writes=True, emit=restart)
     words = [one.split()[0] for one in scene.acts]
     shut = words.index("shut")
     ended = words.index("swap", shut)

@@ -66,7 +66,7 @@ def test_rule_10_a_serving_release_is_ordered_too(scene: Scene) -> None:
     seen: list[str] = []
 
     def look(act: str) -> None:
-        if act.startswith("label pending"):
+        if act.startswith("shut "):
             seen.append(scene.reach.machine(MACHINE).read(STATE))
 
     scene.acts.then = look

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -226,7 +227,7 @@ def test_dirt_is_listed_with_what_it_costs(scene: Scene) -> None:
 def test_dirt_costs_what_the_ports_say(scene: Scene) -> None:
     """Fetched prices go before the table, in the sum and in each line."""
     leave_dirt(scene)
-    fetched = Prices("2026-11-23", {PLACE.region: {"t3.small": 7.0}})
+    fetched = Prices("2026-11-23", {PLACE.region: {"t3.small": Decimal(7)}})
     ports = replace(scene.ports(), prices=fetched)
     with pytest.raises(Refused) as refused:
         guard(ReleaseInputs(ports, ReleaseOptions(), lambda _: None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -108,7 +109,7 @@ def test_an_idle_address_costs_and_a_used_one_is_its_machines(
     """Billed once: with the machine that has it, or by itself (aws.md §5)."""
     maker.address()
     (idle,) = of_kind(heap.scan(), ADDRESS)
-    assert estimate.hourly(idle, Prices()) == estimate.PUBLIC_IPV4
+    assert estimate.hourly(idle, Prices()) == Decimal("0.005")
     machine = maker.machine()
     maker.api.ec2.associate_address(AllocationId=idle.id, InstanceId=machine)
     (used,) = of_kind(heap.scan(), ADDRESS)

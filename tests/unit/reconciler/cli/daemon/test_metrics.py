@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -110,7 +111,7 @@ def test_a_round_takes_the_prices_fetched_since() -> None:
     """A loop that runs for weeks does not count by the prices of its start."""
     kept = [Prices()]
     metrics = Metrics(lambda: kept[0])
-    kept[0] = Prices("2026-11-23", {PLACE.region: {MACHINE.type: 7.0}})
+    kept[0] = Prices("2026-11-23", {PLACE.region: {MACHINE.type: Decimal(7)}})
     left = planned(resources=[*(one for one in ALL if one.deploy == LIVE), MACHINE])
     metrics.round(turn(SweepResult(left, left)))
     metrics.item(Outcome(MACHINE, OutcomeStatus.GONE))

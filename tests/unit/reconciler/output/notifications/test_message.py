@@ -48,7 +48,7 @@ def test_before_it_acts() -> None:
     assert notice.subject == "shop: 6 resources left behind, removed now"
     assert "- instance · i-41 · t3.small · running · v1.4.9 · 45 min old · $0.0278/h" in notice.text
     assert "database" in notice.text
-    assert "$0.0293/h, $21.10 in 30 days" in notice.text
+    assert "$0.0293/h, $21.12 in 30 days" in notice.text
     assert {one.kind for one in notice.findings} == {one.kind for one in GARBAGE} - {DATABASE}
 
 

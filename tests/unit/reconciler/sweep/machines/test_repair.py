@@ -16,7 +16,9 @@ from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Kept
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.ports.fleet import Fleet
-from reconciler.sweep.machines.repair import Finish, finish
+from reconciler.ports.service import ManagedService
+from reconciler.sweep.machines import repair
+from reconciler.sweep.machines.repair import Finish
 from reconciler.sweep.snapshot import observe
 from tests.fakes.scene import ROLE, Scene
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, UNITS
@@ -29,6 +31,13 @@ def work(scene: Scene, deploy: DeployId, role: Role, generation: int = CLEAN.gen
     resources = observe(Fleet.of(scene.managed)).inventory.of(deploy)
     scene.acts.clear()
     return Finish(deploy, role, generation, (), resources)
+
+
+def finish(managed: ManagedService, work: Finish) -> tuple[Outcome, ...]:
+    """The acts, then the label if they have been obeyed."""
+    outcomes = repair.finish(managed, work)
+    finished = [work] if repair.is_finished(work, outcomes) else []
+    return (*outcomes, *repair.label(managed, finished))
 
 
 def fates(outcomes: tuple[Outcome, ...]) -> dict[str, OutcomeStatus]:
@@ -69,6 +78,23 @@ def test_each_role_is_driven_to_its_row(
     assert set(fates(outcomes).values()) == {OutcomeStatus.DONE}
     did = [one.split(" ami-")[0] for one in scene.did("thaw", "shut", "run", "stop", "label")]
     assert did == expected
+
+
+def test_what_goes_live_again_is_pending_before_its_jobs_begin(scene: Scene) -> None:
+    """Left again before it is finished, it must not look as if its jobs had been stopped."""
+    scene.heap.change("i-17", tags={"deploy-state": "retired"})
+    finish(scene.managed, work(scene, LIVE, Role.LIVE))
+    acts = scene.did("run", "label")
+    assert acts == ["label pending i-17", "run the app, run the jobs on i-17", "label live i-17"]
+
+
+def test_jobs_do_not_begin_under_the_label_retired(scene: Scene) -> None:
+    """What could not be labelled is told nothing; it is finished by the next sweep."""
+    scene.heap.change("i-17", tags={"deploy-state": "retired"})
+    scene.heap.unlabelled["i-17"] = "UnauthorizedOperation"
+    outcomes = finish(scene.managed, work(scene, LIVE, Role.LIVE))
+    assert fates(outcomes)["i-17"] is OutcomeStatus.FAILED
+    assert not scene.did("run")
 
 
 def test_twice_is_once(scene: Scene) -> None:

@@ -1,8 +1,8 @@
-"""The cost audit as an HTML page: sums first, then orphans, then all resources.
+"""The cost audit as an HTML page: a sentence, charts, what is left behind, then every resource.
 
 The layout is `templates/report.html`; here is what it shows. Without scripts the page shows the
-same, but cannot sort. Tags are untrusted text: jinja2 escapes every value, `_clean` removes the
-control characters.
+same figures, but no charts, and cannot sort. Tags are untrusted text: jinja2 escapes every value,
+`_clean` removes the control characters.
 """
 
 from __future__ import annotations
@@ -11,44 +11,62 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reconciler.cost.audit import GARBAGE, CostItem, Report
-from reconciler.cost.estimate import MONTH, Sum, as_of, as_shown, is_bound
+from reconciler.cost.estimate import Sum, as_of, is_bound
+from reconciler.cost.grouping import dearest
+from reconciler.cost.rates import LEFT_OUT
 from reconciler.model import tags as t
 from reconciler.model.resource import DATABASE, Resource
+from reconciler.output.audit.charts import chart_data
+from reconciler.output.audit.figures import Figures, figures_of, first_sentence
+from reconciler.output.audit.view import ALL, View
 from reconciler.output.ledger import iso
 from reconciler.output.let_go import let_go_lines
 from reconciler.util import humanize
 
-MOST = 5000
-"""Maximum number of listed resources, the most expensive first; a browser must hold them."""
+_MB_OF_GB = 1024
+
+MOST = 300
+"""Maximum number of rows of a table, the most expensive first; a browser must hold them."""
 
 
-def html(report: Report) -> str:
-    """The whole page, self-contained: its policy allows only its own style and script."""
+def html(report: Report, view: View = ALL) -> str:
+    """The whole page, self-contained: its policy allows only its own style and scripts."""
     environment = _environment()
     items = [item for row in report.rows for item in row.items]
+    rows = _shown(report.rows)
     return environment.get_template("report.html").render(
         report=report,
+        sentence=first_sentence(report),
         scope=_scope(report),
-        total=as_shown(row.cost for row in report.rows),
+        rows=rows[:MOST],
+        more_rows=len(rows) - MOST,
+        rest=Figures.of(shown for _, shown in rows[MOST:]),
+        total=Figures.of(shown for _, shown in rows),
+        by=view.by,
+        groups=_shown(view.groups(report)) if view.by else (),
         garbage=report.states.get(GARBAGE, Sum()),
-        shares=_shares(report),
         let_go=let_go_lines((item.verdict for item in report.let_go), report.prices),
-        items=sorted(items, key=lambda item: -item.cost.hourly),
+        items=_by_cost(items),
+        orphans=_by_cost(report.orphans),
+        foreign=_shown(_by_cost(report.foreign)),
         most=MOST,
         as_of=as_of(report.prices),
+        left_out=", ".join(LEFT_OUT),
+        charts=chart_data(report),
         style=_file(environment, "report.css"),
+        library=_file(environment, "chart.umd.min.js"),
         script=_file(environment, "report.js"),
     )
 
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("reconciler.output"),
+        loader=PackageLoader("reconciler.output.audit"),
         autoescape=True,
         finalize=_clean,
         undefined=StrictUndefined,
@@ -57,6 +75,16 @@ def _environment() -> Environment:
     )
     environment.filters |= _FILTERS
     return environment
+
+
+def _by_cost(items: Sequence[CostItem]) -> list[CostItem]:
+    """The dearest first."""
+    return sorted(items, key=lambda item: dearest(item.cost))
+
+
+def _shown(rows: Sequence[Any]) -> list[tuple[Any, Figures]]:
+    """Each row with its figures, which add up to their total."""
+    return list(zip(rows, figures_of([row.cost for row in rows]), strict=True))
 
 
 def _clean(value: object) -> object:
@@ -80,16 +108,6 @@ def _scope(report: Report) -> str:
     return " · ".join([when, humanize.count(len(report.services), "service"), *sorted(places)])
 
 
-def _shares(report: Report) -> Sequence[tuple[str, Sum, float, float]]:
-    """Every state with its cost, its start and its width in a bar of 100."""
-    states = sorted(report.states.items(), key=lambda state: -state[1].hourly)
-    whole = sum(cost.hourly for _, cost in states)
-    widths = [100 * cost.hourly / whole for _, cost in states] if whole else []
-    starts = accumulate(widths, initial=0.0)
-    bars = zip(states, starts, widths, strict=False)  # the last start is the end
-    return [(state, cost, start, width) for (state, cost), start, width in bars]
-
-
 def _style(state: str) -> str:
     """The CSS class of a state's colour."""
     return f"s-{re.sub('[^a-z]+', '-', state.lower())}"
@@ -108,37 +126,38 @@ def _owner(resource: Resource) -> str:
 
 
 def _size(resource: Resource) -> str:
-    size = f"{resource.size_gb:g} GB" if resource.size_gb else ""
-    return " ".join(filter(None, (resource.type, size, resource.state)))
+    """Its type, its size and its state: `gp3, 8 GB, in-use`; `7.5 MB, open`."""
+    size = f"{resource.size_gb:g} GB" if resource.size_gb >= 1 else ""
+    if 0 < resource.size_gb < 1:
+        size = f"{resource.size_gb * _MB_OF_GB:.1f} MB"
+    return ", ".join(filter(None, (resource.type, size, resource.state)))
 
 
-def _bound_hourly(item: CostItem) -> str:
-    """The cost of a resource, marked if it is only an upper bound."""
-    known_bound = is_bound(item.verdict.resource) and not item.cost.unknown
-    return f"{'≤ ' if known_bound else ''}{_hourly(item.cost)}"
+def _bound(item: CostItem) -> str:
+    """The mark of a figure that is only an upper bound."""
+    return "≤ " if is_bound(item.verdict.resource) and not item.cost.unknown else ""
 
 
 def _hourly(cost: Sum, unit: str = "") -> str:
-    """The known cost; a `+` means that some prices are unknown."""
-    return "unknown" if cost.is_unknown else f"${cost.hourly:.4f}{_plus(cost.unknown)}{unit}"
+    """The known cost; marked if some prices are unknown."""
+    least = "≥ " if cost.unknown else ""
+    return "unknown" if cost.is_unknown else f"{least}${humanize.rounded(cost.hourly, 4)}{unit}"
 
 
 def _money(cost: Sum) -> str:
-    return "unknown" if cost.is_ageless else f"{humanize.money(cost.so_far)}{_plus(cost.ageless)}"
+    least = "≥ " if cost.ageless else ""
+    return "unknown" if cost.is_ageless else f"{least}{humanize.money(cost.so_far)}"
 
 
 def _month(cost: Sum) -> str:
-    # Based on the hourly figure as shown, as in every other format.
-    month = humanize.money(round(cost.hourly, 4) * MONTH)
-    return "unknown" if cost.is_unknown else f"{month}{_plus(cost.unknown)}"
-
-
-def _plus(unknown: int) -> str:
-    return "+" if unknown else ""
+    if cost.is_unknown:
+        return "unknown"
+    known = humanize.money(cost.monthly)
+    return f"unknown (at least {known})" if cost.unknown else known
 
 
 _FILTERS: Mapping[str, Callable[..., str]] = {
-    "bound_hourly": _bound_hourly,
+    "bound": _bound,
     "counted": humanize.count,
     "digest": _digest,
     "hourly": _hourly,

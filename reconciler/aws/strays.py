@@ -1,0 +1,178 @@
+"""Lists a whole region, whoever made what is in it: for `reconciler strays`, which only looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from reconciler.aws.client.query import Reads, tags_of
+from reconciler.aws.client.session import Aws
+from reconciler.aws.kinds.elastic_ip import resource_of as address_of
+from reconciler.aws.kinds.image import snapshots_of
+from reconciler.aws.kinds.instance import resource_of as machine_of
+from reconciler.aws.kinds.volume import resource_of as volume_of
+from reconciler.cost.strays import LOAD_BALANCER, Account
+from reconciler.errors import AccessDenied, CloudError
+from reconciler.model.resource import IMAGE, SNAPSHOT, TARGET_GROUP, Resource
+
+_ENDED = ("terminated", "shutting-down")
+_TAGS_AT_ONCE = 20
+
+
+def look(aws: Aws, also_used: frozenset[str] = frozenset()) -> Account:
+    """Everything that may be a stray, and the images that something uses.
+
+    `also_used`: images that files name. Raises AccessDenied, CloudError where the EC2 lists
+    themselves are not to be had; what else cannot be read is named in the result.
+    """
+    reads = Reads(aws)
+    unread: list[str] = []
+    resources = [
+        *_machines(reads),
+        *(volume_of(one, reads.place) for one in _each(reads, "describe_volumes", "Volumes")),
+        *(address_of(one, reads.place) for one in _each(reads, "describe_addresses", "Addresses")),
+        *_images(reads),
+        *_snapshots(reads),
+        *_tried(unread, "load balancers", lambda: _balancing(reads)),
+    ]
+    templates = _tried(unread, "launch templates", lambda: _in_templates(reads))
+    configurations = _tried(unread, "launch configurations", lambda: _in_configurations(reads))
+    used = {*also_used, *templates, *configurations}
+    return Account(tuple(resources), frozenset(used), tuple(unread))
+
+
+def _tried(unread: list[str], what: str, read: Callable[[], Iterator[Any]]) -> list[Any]:
+    """All of it or, said in `unread`, nothing."""
+    try:
+        return list(read())
+    except (AccessDenied, CloudError) as error:
+        unread.append(f"{what}: {error.message}")
+        return []
+
+
+def _each(reads: Reads, operation: str, field: str, **request: Any) -> Iterator[Any]:
+    for page in reads.pages(operation, **request):
+        yield from page[field]
+
+
+def _machines(reads: Reads) -> Iterator[Resource]:
+    for reservation in _each(reads, "describe_instances", "Reservations"):
+        for one in reservation["Instances"]:
+            if one["State"]["Name"] not in _ENDED:
+                yield machine_of(one, reads.place)
+
+
+def _images(reads: Reads) -> Iterator[Resource]:
+    for one in _each(reads, "describe_images", "Images", Owners=["self"]):
+        protected = one.get("DeregistrationProtection", "disabled")
+        yield Resource(
+            IMAGE,
+            one["ImageId"],
+            reads.place,
+            tags_of(one),
+            state=one.get("State", ""),
+            name=one.get("Name", ""),
+            created=_time(one.get("CreationDate", "")),
+            uses=snapshots_of(one),
+            shared=bool(one.get("Public")),
+            protected=protected.startswith("enabled"),
+        )
+
+
+def _snapshots(reads: Reads) -> Iterator[Resource]:
+    for one in _each(reads, "describe_snapshots", "Snapshots", OwnerIds=["self"]):
+        yield Resource(
+            SNAPSHOT,
+            one["SnapshotId"],
+            reads.place,
+            tags_of(one),
+            state=one.get("State", ""),
+            type=one.get("StorageTier", ""),
+            source=one.get("VolumeId", ""),
+            created=one.get("StartTime"),
+            size_gb=one.get("VolumeSize", 0),
+        )
+
+
+def _balancing(reads: Reads) -> Iterator[Resource]:
+    """Target groups that are behind nothing or have no targets, balancers without a group."""
+    client: Any = reads.aws.elbv2
+    leads: set[str] = set()
+    groups = list(_each(reads, "describe_target_groups", "TargetGroups", service="elbv2", size=400))
+    targets: dict[str, list[str]] = {}
+    for group in groups:
+        health = client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])
+        reads.calls += 1
+        found = [each["Target"]["Id"] for each in health["TargetHealthDescriptions"]]
+        targets[group["TargetGroupArn"]] = found
+        if found:
+            leads |= set(group.get("LoadBalancerArns", ()))
+    balancers = list(
+        _each(reads, "describe_load_balancers", "LoadBalancers", service="elbv2", size=400)
+    )
+    arns = [each.get("LoadBalancerArn") or each["TargetGroupArn"] for each in balancers + groups]
+    tags = _tags(reads, arns)
+    for one in balancers:
+        arn = one["LoadBalancerArn"]
+        used = (arn,) if arn in leads else ()
+        yield _balancing_part(reads, LOAD_BALANCER, one, (arn, "LoadBalancerName"), used, tags)
+    for one in groups:
+        arn = one["TargetGroupArn"]
+        used = (*one.get("LoadBalancerArns", ()), *targets[arn])
+        yield _balancing_part(reads, TARGET_GROUP, one, (arn, "TargetGroupName"), used, tags)
+
+
+def _balancing_part(
+    reads: Reads,
+    kind: str,
+    one: dict[str, Any],
+    arn_and_name: tuple[str, str],
+    used_by: tuple[str, ...],
+    tags: dict[str, dict[str, str]],
+) -> Resource:
+    arn, name = arn_and_name
+    created = one.get("CreatedTime")
+    return Resource(
+        kind,
+        one[name],
+        reads.place,
+        tags.get(arn, {}),
+        name=arn,
+        created=created,
+        used_by=used_by,
+    )
+
+
+def _tags(reads: Reads, arns: list[str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for start in range(0, len(arns), _TAGS_AT_ONCE):
+        chunk = arns[start : start + _TAGS_AT_ONCE]
+        answer = reads.aws.elbv2.describe_tags(ResourceArns=chunk)
+        reads.calls += 1
+        for each in answer["TagDescriptions"]:
+            found[each["ResourceArn"]] = tags_of(each)
+    return found
+
+
+def _in_templates(reads: Reads) -> Iterator[str]:
+    """The images of all versions of all launch templates."""
+    for template in _each(reads, "describe_launch_templates", "LaunchTemplates", size=200):
+        id_ = template["LaunchTemplateId"]
+        versions = reads.pages("describe_launch_template_versions", size=200, LaunchTemplateId=id_)
+        for page in versions:
+            for version in page["LaunchTemplateVersions"]:
+                image = version["LaunchTemplateData"].get("ImageId")
+                if image:
+                    yield image
+
+
+def _in_configurations(reads: Reads) -> Iterator[str]:
+    """The images of launch configurations, which some groups of machines still use."""
+    operation, field = "describe_launch_configurations", "LaunchConfigurations"
+    for one in _each(reads, operation, field, service="autoscaling", size=100):
+        yield one["ImageId"]
+
+
+def _time(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,112 @@
+"""`reconciler strays`: what is not ours and looks left behind. Needs no configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.shared import DURATION, CliContext, common, epilog, pass_asked
+from reconciler.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from reconciler.aws.client.session import Aws
+    from reconciler.cost.strays import Stray
+
+_IMAGE = re.compile(r"\bami-[0-9a-f]{8,17}\b")
+
+
+@click.command(
+    epilog=epilog(
+        """reconciler strays
+        reconciler strays --region all
+        reconciler strays --region eu-west-1 --older-than 60d""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.DIRT, Exit.ACCESS),
+    )
+)
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="NAME",
+    help="Look here; `all`: every enabled region. Default: the region of your AWS settings.",
+)
+@click.option(
+    "--older-than", "old", type=DURATION, default="14d", help="Leave out what is younger."
+)
+@click.option(
+    "--also-used-in",
+    "paths",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A file or folder that names images which are used. Repeatable.",
+)
+@common
+@pass_asked
+def strays(
+    asked: CliContext,
+    *,
+    regions: tuple[str, ...],
+    old: timedelta,
+    paths: tuple[Path, ...],
+) -> int:
+    """List what is not ours and looks left behind, with its age and cost.
+
+    Stopped machines, unattached volumes, idle addresses, unused images and snapshots, empty load
+    balancers and target groups. Only looks: nothing of this is ever in a sweep.
+    """
+    from reconciler.cost import price_cache
+    from reconciler.output.audit.strays import stray_lines, strays_json
+    from reconciler.util import log
+
+    log.set_up(verbose=asked.verbose)
+    prices, now = price_cache.load(), datetime.now(UTC)
+    used = frozenset(image for path in paths for image in _named_in(path))
+    found, unread = _found(list(_regions(regions)), used, now, old)
+    asked.answer(
+        "reconciler.strays/1",
+        strays_json(found, now, prices, unread),
+        lambda: "\n".join(stray_lines(found, now, prices, unread)),
+    )
+    return Exit.DIRT if unread else Exit.DONE
+
+
+def _found(
+    places: list[Aws], used: frozenset[str], now: datetime, old: timedelta
+) -> tuple[list[Stray], list[str]]:
+    """The strays of all regions, and what could not be read."""
+    from reconciler.aws.strays import look
+    from reconciler.cost import price_cache
+    from reconciler.cost.strays import strays as judged
+
+    prices = price_cache.load()
+    found: list[Stray] = []
+    unread: list[str] = []
+    for aws in places:
+        account = look(aws, used)
+        found += judged(account, now, prices, old)
+        unread += [f"{aws.place.region}: {each}" for each in account.unread]
+    found.sort(key=lambda stray: (not stray.cost.unknown, -stray.cost.monthly))
+    return found, unread
+
+
+def _regions(wanted: tuple[str, ...]) -> Iterator[Aws]:
+    """The regions to look at, with the credentials of the environment."""
+    from reconciler.aws.client.session import Aws, ambient
+    from reconciler.model.tags import AccountRegion
+
+    account, default = ambient(next((name for name in wanted if name != "all"), ""))
+    here = Aws(AccountRegion(account, default))
+    names = here.enabled_regions() if "all" in wanted else wanted or (default,)
+    return (here.in_region(name) for name in names)
+
+
+def _named_in(path: Path) -> Iterator[str]:
+    """The ids of images in a file, or in every file of a folder; unreadable text names none."""
+    files = [path] if path.is_file() else (each for each in path.rglob("*") if each.is_file())
+    for file in files:
+        yield from _IMAGE.findall(file.read_text(encoding="utf-8", errors="replace"))

@@ -1,0 +1,1 @@
+"""The cost audit in every format: the same exact figures, rounded where they are shown."""

@@ -1,0 +1,81 @@
+"""Makes the shipped table of prices: `python -m scripts.price_table PRICING.JSON`.
+
+PRICING.JSON is `libcloud/data/pricing.json` of apache-libcloud (Apache-2.0), which has the machines
+of every region; `by_hand.csv` has what it lacks: storage, snapshots, small database servers.
+The output is the same for the same input, byte by byte.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import zipfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from scripts.price_table.instances import SYSTEMS, Table, licensed, linux
+
+HERE = Path(__file__).parent
+OUTPUT = HERE.parents[1] / "reconciler" / "cost" / "prices.zip"
+_MIDNIGHT = (1980, 1, 1, 0, 0, 0)
+
+
+def machines(compute: Mapping[str, Any]) -> Table:
+    """The machines' prices by region and name: `t3.small`, `t3.small windows`."""
+    found = linux(compute["ec2_linux"])
+    for key, system in SYSTEMS.items():
+        for region, prices in licensed(compute[key], linux(compute["ec2_linux"])).items():
+            named = {f"{type_} {system}": price for type_, price in prices.items()}
+            found.setdefault(region, {}).update(named)
+    return found
+
+
+def by_hand(path: Path = HERE / "by_hand.csv") -> Table:
+    """The prices that were copied from AWS's pages; an empty cell is unknown."""
+    found: Table = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            name = row.pop("name")
+            for region, dollars in row.items():
+                if dollars:
+                    found.setdefault(region, {})[name] = Decimal(dollars)
+    return found
+
+
+def write(table: Table, as_of: str, output: Path = OUTPUT) -> None:
+    """One member a region, so that a reader opens only what it needs."""
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        _add(archive, "as_of", as_of)
+        for region, prices in sorted(table.items()):
+            _add(archive, region, _lines(prices))
+
+
+def _lines(prices: Mapping[str, Decimal]) -> str:
+    return "".join(f"{name}\t{price:f}\n" for name, price in sorted(prices.items()))
+
+
+def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:
+    member = zipfile.ZipInfo(name, _MIDNIGHT)
+    member.compress_type = zipfile.ZIP_DEFLATED
+    member.external_attr = 0o644 << 16
+    archive.writestr(member, text)
+
+
+def main(source: str) -> None:
+    """Read the source, write the table, say what is in it."""
+    document = json.loads(Path(source).read_text(encoding="utf-8"), parse_float=Decimal)
+    table = machines(document["compute"])
+    for region, prices in by_hand().items():
+        table.setdefault(region, {}).update(prices)
+    as_of = f"{datetime.fromtimestamp(int(document['updated']), UTC):%Y-%m}"
+    write(table, as_of)
+    figures = sum(map(len, table.values()))
+    print(f"{OUTPUT.name}: {figures} prices of {len(table)} regions, {as_of}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

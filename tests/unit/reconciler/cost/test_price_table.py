@@ -1,0 +1,109 @@
+"""The shipped table of prices: how it is made, what it holds, and how quickly it is read."""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from reconciler.cost import shipped
+from scripts.price_table import __main__ as maker
+from scripts.price_table.instances import licensed, linux
+
+LOADED = 0.020
+"""Seconds of processor time for what a report of one region reads."""
+
+
+def source(**regions: dict[str, str]) -> dict[str, dict[str, Decimal]]:
+    """As apache-libcloud has it: type → region → dollars; `_` stands for `-` in a region."""
+    found: dict[str, dict[str, Decimal]] = {}
+    for region, types in regions.items():
+        for name, dollars in types.items():
+            found.setdefault(name, {})[region.replace("_", "-")] = Decimal(dollars)
+    return found
+
+
+T3 = {"t3.nano": "0.0052", "t3.micro": "0.0104", "t3.small": "0.022", "t3.large": "0.0882"}
+
+
+def test_a_figure_of_dedicated_hardware_is_left_out_and_worked_out_anew() -> None:
+    """6 % above its siblings: t3.small is 0.0208, as AWS says, and not 0.022."""
+    [prices] = linux(source(us_east_1={**T3, "t3.medium": "0.0"})).values()
+    assert prices["t3.micro"] == Decimal("0.0104")
+    assert prices["t3.small"] == Decimal("0.0208")
+    assert prices["t3.medium"] == Decimal("0.0416")
+
+
+def test_a_family_whose_sizes_are_not_in_proportion_is_not_guessed() -> None:
+    """GPU machines: what fits nothing is unknown, and no hole is filled."""
+    g4dn = {"g4dn.xlarge": "0.526", "g4dn.2xlarge": "0.752", "g4dn.4xlarge": "1.204"}
+    [prices] = linux(source(us_east_1={**g4dn, "g4dn.8xlarge": "2.176"})).values()
+    assert "g4dn.xlarge" not in prices
+
+
+def test_two_figures_alone_are_no_proof() -> None:
+    """Both may be of dedicated hardware."""
+    assert linux(source(us_east_1={"m9.large": "0.1", "m9.xlarge": "0.2"})) == {"us-east-1": {}}
+
+
+def test_a_licence_costs_the_same_everywhere() -> None:
+    """A figure without the licence that most agree on is left out."""
+    regions = {f"r_{n}": {"m5.large": f"0.{100 + n}"} for n in range(30)}
+    base = {
+        region.replace("_", "-"): {name: Decimal(dollars) for name, dollars in types.items()}
+        for region, types in regions.items()
+    }
+    windows = {
+        region: {"m5.large": str(Decimal(types["m5.large"]) + Decimal("0.092"))}
+        for region, types in regions.items()
+    }
+    windows["r_7"] = {"m5.large": "0.150"}
+    found = licensed(source(**windows), base)
+    assert found["r-3"]["m5.large"] == Decimal("0.195")
+    assert "r-7" not in found
+
+
+def test_the_same_input_makes_the_same_file(tmp_path: Path) -> None:
+    """Byte by byte, so that a change of the table is a change of its input."""
+    table = {"us-east-1": {"t3.nano": Decimal("0.0052")}, "eu-west-1": {"gp3": Decimal("0.088")}}
+    for name in ("one.zip", "other.zip"):
+        maker.write(table, "2025-03", tmp_path / name)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "other.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+        assert archive.read("as_of") == b"2025-03"
+        assert archive.read("eu-west-1") == b"gp3\t0.088\n"
+
+
+def test_what_was_copied_by_hand_is_in_the_table() -> None:
+    """Storage, snapshots and small database servers: the table was made after the last change."""
+    for region, prices in maker.by_hand().items():
+        table = shipped.region(region)
+        assert {name: Decimal(table[name]) for name in prices} == prices
+
+
+def test_what_the_table_holds() -> None:
+    """Every region of the source with current families, and AWS's own figures of some types."""
+    assert len(shipped.regions()) == 35
+    assert all(len(shipped.region(name)) > 100 for name in shipped.regions())
+    known = {"t3.small": "0.0208", "m5.large": "0.096", "c5.large": "0.085", "m7i.large": "0.1008"}
+    table = shipped.region("us-east-1")
+    assert {name: table[name] for name in known} == known
+    assert shipped.region("mars-1") == {}
+
+
+@pytest.mark.parametrize("attempts", [5])
+def test_it_is_read_in_twenty_milliseconds(attempts: int) -> None:
+    """One region from the archive: the best of some attempts, in processor time."""
+
+    def seconds() -> float:
+        for cached in (shipped.region, shipped.regions, shipped.as_of):
+            cached.cache_clear()
+        begun = time.process_time()
+        assert shipped.region("us-east-1")
+        shipped.as_of()
+        return time.process_time() - begun
+
+    assert min(seconds() for _ in range(attempts)) < LOADED
