@@ -13,9 +13,9 @@ from reconciler.aws.client.session import Aws
 from reconciler.aws.elastic_ip_traffic import elastic_ip, elastic_ip_at
 from reconciler.aws.elbv2.discovery import listener_behind
 from reconciler.aws.elbv2.traffic import TargetGroupTraffic
-from reconciler.aws.route53.record_traffic import ClaimedRecordTraffic
 from reconciler.aws.route53.claimed_record import ClaimedRecord
 from reconciler.aws.route53.ledger_store import Route53Ledgers
+from reconciler.aws.route53.record_traffic import ClaimedRecordTraffic
 from reconciler.config.service import Service
 from reconciler.model.reading import LedgerAddress
 from reconciler.traffic.port import Traffic

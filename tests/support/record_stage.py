@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from reconciler.aws.route53.record_traffic import ClaimedRecordTraffic
 from reconciler.aws.route53.claimed_record import ClaimedRecord
+from reconciler.aws.route53.record_traffic import ClaimedRecordTraffic
 from reconciler.model import ledger as ledgers
 from reconciler.model.ledger import Cutover, Ledger, Live
 from reconciler.model.reading import LedgerAddress
