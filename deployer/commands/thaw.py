@@ -16,6 +16,7 @@ from reconciler.database.state_comment import State
 from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, Refused
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import NEVER
 from reconciler.model.ledger import Ending, Lease
 from reconciler.model.resource import INSTANCE, database_owner
 from reconciler.model.tags import Label
@@ -130,9 +131,10 @@ def _refuse_committed(ports: Ports, server: DatabaseServer, live: DeployId) -> N
 def _refuse_rolled_back(
     ports: Ports, seen: ServiceState, server: DatabaseServer, live: DeployId
 ) -> None:
-    """A rollback labels its target `pending` before its commit, and opens that database after it.
+    """A rollback labels its target `pending` with its commit, and opens that database after it.
 
-    A new release's own database is never closed.
+    A new release's own database is never closed. An older one that has obeyed a generation as high
+    as the freeze of live was acted on under the lease of that freeze: a rollback to it.
     """
     machines = [resource for resource in seen.inventory.resources if resource.kind == INSTANCE]
     begun = {
@@ -141,16 +143,19 @@ def _refuse_rolled_back(
         if machine.deploy is not None and machine.label is Label.PENDING
     }
     own = database_owner(seen.machines(live), live)
-    for claim in claims(server.databases(), str(ports.managed.address)):
-        memory = claim.info.memory
-        if memory is None or claim.deploy == own or memory.state is not State.SHUT:
+    found = claims(server.databases(), str(ports.managed.address))
+    known = [(one.deploy, one.info.memory) for one in found if one.info.memory is not None]
+    frozen = max((memory.generation for deploy, memory in known if deploy == own), default=NEVER)
+    for deploy, memory in known:
+        if deploy == own:
             continue
-        if claim.deploy in begun:
+        acted = deploy.born < own.born and memory.generation >= frozen > NEVER
+        if acted or (deploy in begun and memory.state is State.SHUT):
             raise Refused(
-                f"{live} was being rolled back to {claim.deploy}: only the ledger says which of "
+                f"{live} was being rolled back to {deploy}: only the ledger says which of "
                 "the two is live",
                 cure="Wait for the ledger. If you know that the A record was not moved, label the "
-                f"machines of {claim.deploy} retired first (deploy-state).",
+                f"machines of {deploy} retired first (deploy-state).",
             )
 
 
