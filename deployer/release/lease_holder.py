@@ -125,13 +125,15 @@ class LeaseHolder:
         """Switch to the short lease terms before live is closed for writes; renew often.
 
         If this process dies, a sweep then opens live soon. The swap has succeeded before anything
-        is closed; one with these terms of a moment ago is enough. Permanent: after the freeze
-        comes the commit, or the end of the lease.
+        is closed; one with these terms is enough, if the ledger has answered a moment ago: a look
+        that failed says nothing. Permanent: after the freeze comes the commit, or the end of the
+        lease.
         """
         with self._lock:
             was, self._terms = self._terms, self._terms.while_frozen()
             self.check()
-            if was != self._terms or not self._is_fresh():
+            answered = not self._stale and elapsed() - self._read_at < WATCH
+            if was != self._terms or not answered:
                 self.renew()
         self._changed.set()
 

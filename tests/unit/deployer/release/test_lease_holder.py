@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from deployer.release.clock import elapsed
+from deployer.release.lease_holder import WATCH
 from deployer.release.lease_terms import LeaseLost, LeaseTerms
 from reconciler.errors import (
     AccessDenied,
@@ -146,6 +148,20 @@ def test_a_short_lease_of_long_ago_is_renewed_before_the_freeze(
     monkeypatch.setattr("deployer.release.lease_holder.WATCH", 0.0)
     lease.shorten()
     assert book.stands.gen == before + 1
+
+
+def test_nothing_is_shut_after_a_look_that_failed(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an answer nobody could commit, nor end the lease: live would refuse writes."""
+    lease = book.taken(FROZEN.while_frozen())
+    later = elapsed() + 2 * WATCH
+    monkeypatch.setattr("deployer.release.lease_holder.elapsed", lambda: later)
+    book.store.unreadable["shop"] = CloudError("route53: no answer")
+    book.store.weather.append(Weather.REFUSED)
+    lease.begin("database")
+    with pytest.raises(CloudError):
+        lease.shorten()
 
 
 def test_the_thread_renews_by_itself(book: Book) -> None:
