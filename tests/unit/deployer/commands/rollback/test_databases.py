@@ -10,6 +10,8 @@ import pytest
 
 from deployer import events as e
 from deployer.commands.rollback.command import rollback
+from deployer.commands.rollback.context import RollbackContext
+from deployer.commands.rollback.databases import prepare_thaw
 from reconciler.database.state_comment import encode, parse
 from reconciler.errors import DatabaseError, Refused, ToolError
 from tests.fakes.scene import ROLE, Scene
@@ -84,3 +86,23 @@ def test_an_older_one_that_nothing_can_open_is_found_before_live_is_shut(scene: 
     with pytest.raises(ToolError):
         rollback(scene.ports(), discard_writes=True)
     assert not scene.did("swap", "shut")
+
+
+def test_target_and_live_remember_one_generation_whatever_is_renewed_between(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By that a thaw without a ledger knows the rollback, where its label is missing."""
+    found: list[int] = []
+
+    def renew(run: RollbackContext) -> None:
+        run.lease.renew()
+        prepare_thaw(run)
+
+    def look(event: e.Event) -> None:
+        if isinstance(event, e.FreezeBegan):
+            held = (scene.server.held[one.database_name(LEDGER)] for one in (OLD, LIVE))
+            found.extend(parse(one.comment).generation for one in held)
+
+    monkeypatch.setattr("deployer.commands.rollback.databases.prepare_thaw", renew)
+    rollback(scene.ports(), discard_writes=True, emit=look)
+    assert found[0] == found[1]
