@@ -244,6 +244,16 @@ def left_lines(result: SweepResult) -> tuple[str, ...]:
     return (*lines, *result.trouble)
 
 
+def held_lines(result: SweepResult) -> tuple[str, ...]:
+    """What a follow-up left to somebody who took the lease right after the commit."""
+    found = ((plan, plan.root.ledger.lease) for plan in result.first.services)
+    return tuple(
+        f"{lease.id} holds the lease by now: jobs, writes and labels wait for its end"
+        for plan, lease in found
+        if lease is not None and plan.end is None
+    )
+
+
 def _causes(result: SweepResult, deploy: DeployId) -> list[str]:
     """Why a repair failed, each cause once: who may not label one resource may not label any."""
     causes: dict[str, str] = {}

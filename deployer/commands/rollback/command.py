@@ -35,7 +35,7 @@ from deployer.release.lease_terms import terms_of
 from deployer.release.live.dns_names import addresses
 from deployer.release.reopen_live import open_again
 from deployer.release.steps.guard import new_id
-from deployer.release.undo import left_lines, left_shut, settled, still_shut
+from deployer.release.undo import held_lines, left_lines, left_shut, settled, still_shut
 from reconciler.errors import DirtRemains, FollowUpFailed, Refused, ToolError
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
@@ -200,8 +200,8 @@ def _committed_after_all(run: RollbackContext, error: BaseException) -> bool:
             return True
         _open_first(run)
         result = sweep(Fleet.of(managed, SweepRequest(managed.retention, only=run.lease.mine)))
-        shut = left_shut(managed, run.lease, run.shut, run.live.id)
-        left = (*trouble, *left_lines(result), *shut)
+        kept = left_shut(managed, run.lease, run.shut, run.live.id)
+        left = (*trouble, *left_lines(result), *kept)
         if not left:
             run.thawed(cut_over=False)
     except ToolError as failed:
@@ -265,24 +265,20 @@ def _follow(run: RollbackContext) -> tuple[str, ...]:
         run.marked.exception()  # waits for its end, whatever that is
     managed = run.ports.managed
     ask = SweepRequest(managed.retention, run.reading.drain_ttl)
-    return left_lines(sweep(Fleet.of(managed, ask), follow_up=True))
+    result = sweep(Fleet.of(managed, ask), follow_up=True)
+    return (*left_lines(result), *held_lines(result))
 
 
 def _tell_left(run: RollbackContext) -> tuple[str, ...]:
-    """Report what only the release that was left has, and who still leads to it."""
+    """Report what only the release that was left has, and which names lead to it."""
     count_left_behind(run)
-    _report_names(run)
-    return ()
-
-
-def _report_names(run: RollbackContext) -> None:
-    """Report names that lead to the release that was left. A rollback does not wait for them."""
     names = read_names(run.ports.managed)
     left = addresses(run.live, run.seen.machines(run.live.id))
     for name in names.holding(left):
         run.emit(e.Warned(f"{name} leads to {run.live.id}, which takes no writes any more"))
     if names.problem:
         run.emit(e.Warned(f"whether other names lead to it is not known: {names.problem}"))
+    return ()
 
 
 def _rolled_back(run: RollbackContext, unfinished: tuple[str, ...]) -> e.RolledBack:

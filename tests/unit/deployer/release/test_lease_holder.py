@@ -9,7 +9,7 @@ import pytest
 
 from deployer.release.clock import elapsed
 from deployer.release.lease_holder import WATCH
-from deployer.release.lease_terms import LeaseLost, LeaseTerms
+from deployer.release.lease_terms import WORD_AFTER, WORDS, LeaseLost, LeaseTerms
 from reconciler.errors import (
     AccessDenied,
     CloudError,
@@ -118,6 +118,21 @@ def test_a_step_begins_without_a_swap_and_its_word_travels_with_the_next_renewal
     lease.renew()
     assert book.stands.lease
     assert book.stands.lease.step == "image"
+
+
+def test_a_word_alone_is_written_a_few_times_at_most(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The renewal that writes it does not begin the step anew, or none would ever be counted."""
+    lease, clock = book.taken(), elapsed()
+    monkeypatch.setattr("deployer.release.lease_holder.elapsed", lambda: clock)
+    lease.rest()
+    for step in ("image", "launch")[:WORDS]:
+        lease.begin(step)
+        clock += WORD_AFTER + 1
+        lease.renew()
+    lease.begin("connect")
+    assert lease._pace.due_in(SLOW.every, clock) > WORD_AFTER
 
 
 def test_a_step_does_not_begin_under_a_lease_that_was_ended(

@@ -22,6 +22,7 @@ from reconciler.errors import (
     SmokeFailed,
     ToolError,
 )
+from reconciler.model import ledger as ledgers
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Lease, Live, Previous, Via
 from reconciler.model.ledger_codec import VALUE_LIMIT, LedgerTooLong, encode
@@ -345,6 +346,19 @@ def test_a_signal_in_the_last_count_is_no_clean_stop(
         back(scene)
     assert scene.ledger.live is not None
     assert scene.ledger.live.id == OLD
+
+
+def test_what_waits_for_somebody_elses_lease_is_said(scene: Scene) -> None:
+    """Taken right after the commit: the follow-up may touch no job and no database."""
+
+    def take(event: e.Event) -> None:
+        if event == e.StepBegan("follow-up"):
+            until = scene.ledgers.now + timedelta(minutes=9)
+            scene.ledger = ledgers.acquire(scene.ledger, OTHER, until)
+
+    with pytest.raises(FollowUpFailed) as failed:
+        rollback(scene.ports(), emit=take)
+    assert "bbbbb" in failed.value.detail
 
 
 def test_what_does_not_follow_is_said(scene: Scene) -> None:
