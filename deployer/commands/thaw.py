@@ -133,8 +133,8 @@ def _refuse_rolled_back(
 ) -> None:
     """A rollback labels its target `pending` with its commit, and opens that database after it.
 
-    A new release's own database is never closed. An older one that has obeyed a generation as high
-    as the freeze of live was acted on under the lease of that freeze: a rollback to it.
+    A new release's own database is never closed. Any other that has obeyed a generation as high as
+    the freeze of live was acted on under the lease of that freeze: a rollback to it.
     """
     machines = [resource for resource in seen.inventory.resources if resource.kind == INSTANCE]
     begun = {
@@ -149,14 +149,23 @@ def _refuse_rolled_back(
     for deploy, memory in known:
         if deploy == own:
             continue
-        acted = deploy.born < own.born and memory.generation >= frozen > NEVER
-        if acted or (deploy in begun and memory.state is State.SHUT):
-            raise Refused(
-                f"{live} was being rolled back to {deploy}: only the ledger says which of "
-                "the two is live",
-                cure="Wait for the ledger. If you know that the A record was not moved, label the "
+        back = deploy.born < own.born or memory.state is State.SHUT
+        if back and memory.generation >= frozen > NEVER:
+            raise _rolled_back(live, deploy, "The labels do not.")
+        if deploy in begun and memory.state is State.SHUT:
+            raise _rolled_back(
+                live,
+                deploy,
+                "If you know that the A record was not moved, label the "
                 f"machines of {deploy} retired first (deploy-state).",
             )
+
+
+def _rolled_back(live: DeployId, target: DeployId, cure: str) -> Refused:
+    return Refused(
+        f"{live} was being rolled back to {target}: only the ledger says which of the two is live",
+        cure=f"Wait for the ledger. {cure}",
+    )
 
 
 def _shut_database(ports: Ports, server: DatabaseServer, owner: DeployId) -> DatabaseInfo:

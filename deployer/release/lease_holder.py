@@ -105,15 +105,16 @@ class LeaseHolder:
         self._look()
         self._keep_limit()  # again, by AWS's clock, if the ledger was read just now
 
-    def _begin(self, step: str) -> None:
-        self._pace.begin(step, elapsed())
+    def _begin(self, step: str | None) -> None:
+        if step is not None:
+            self._pace.begin(step, elapsed())
         self.check()
         self._keep_limit()
 
     def renew(self, step: str | None = None) -> None:
         """Extend the lease and write the step. Raises LeaseLost, CloudError."""
         with self._lock:
-            self._begin(step or self._pace.step)
+            self._begin(step)
             self._pace.renewing(elapsed())
             word = self._pace.step
             self._mine(lambda old: ledgers.renew(old, self.mine, self._until(), word))
@@ -125,13 +126,14 @@ class LeaseHolder:
         """Switch to the short lease terms before live is closed for writes; renew often.
 
         If this process dies, a sweep then opens live soon. The swap has succeeded before anything
-        is closed; one with these terms of a moment ago is enough. Permanent: after the freeze
-        comes the commit, or the end of the lease.
+        is closed, or the ledger has answered a moment ago: a look that failed says nothing.
+        Permanent: after the freeze comes the commit, or the end of the lease.
         """
         with self._lock:
             was, self._terms = self._terms, self._terms.while_frozen()
             self.check()
-            if was != self._terms or not self._is_fresh():
+            answered = not self._stale and elapsed() - self._read_at < WATCH
+            if was != self._terms or not answered:
                 self.renew()
         self._changed.set()
 

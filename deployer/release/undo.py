@@ -29,6 +29,7 @@ from reconciler.model.ledger import NotAllowed
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.plan.service_plan import SweepRequest
 from reconciler.ports.fleet import Fleet
+from reconciler.ports.service import ManagedService
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import sweep
 from reconciler.util.signals import Interrupted, held_back
@@ -94,6 +95,23 @@ def still_shut(lease: LeaseHolder, database: str) -> tuple[str, ...]:
     said = f"{database} may refuse writes until the lease has run out and a sweep has opened it"
     cure = f"deployer thaw {service} --deployer-is-dead"
     return (f"{said}; at once, once this process has ended: {cure}",)
+
+
+def left_shut(
+    managed: ManagedService, lease: LeaseHolder, database: str, live: DeployId | None
+) -> tuple[str, ...]:
+    """The line for a `database` of `live` that another's lease forbids us to open again.
+
+    Our own lease was ended, and taken, before our freeze: a process may sleep between any two acts.
+    Raises what the server raises.
+    """
+    now, other = lease.ledger.live, lease.ledger.lease
+    if not database or now is None or now.id != live or other is None or other.id == lease.mine:
+        return ()
+    if not managed.reach.databases().is_shut(database):
+        return ()
+    cure = f"once that has ended, reconciler sweep --service {managed.name}"
+    return (f"{database} refuses writes, and {other.id} holds the lease: {cure}",)
 
 
 def settled(settle: Callable[[], bool]) -> bool:
@@ -172,8 +190,10 @@ def close_sessions(run: ReleaseContext) -> None:
 def _sweep_own(run: ReleaseContext, trouble: tuple[str, ...]) -> Undone:
     if not wait_until_listed(run):
         trouble = (*trouble, "not everything that was made is listed by its tags yet")
-    result = _sweep(run)
-    return _finished(run, _counts(result), trouble + left_lines(result))
+    result, ledger = _sweep(run), run.start.reading.ledger
+    live = ledger.live.id if ledger.live else None
+    shut = left_shut(run.ports.managed, run.held, run.database.source, live)
+    return _finished(run, _counts(result), trouble + left_lines(result) + shut)
 
 
 def _keep(run: ReleaseContext, trouble: tuple[str, ...]) -> Undone:
@@ -222,6 +242,16 @@ def left_lines(result: SweepResult) -> tuple[str, ...]:
             lines += [f"{repair.deploy}: {repair.why}", *_causes(result, repair.deploy)]
     lines += [f"{gap.kind}s could not be listed: {gap.reason}" for gap in result.gaps]
     return (*lines, *result.trouble)
+
+
+def held_lines(result: SweepResult) -> tuple[str, ...]:
+    """What a follow-up left to somebody who took the lease right after the commit."""
+    found = ((plan, plan.root.ledger.lease) for plan in result.first.services)
+    return tuple(
+        f"{lease.id} holds the lease by now: jobs, writes and labels wait for its end"
+        for plan, lease in found
+        if lease is not None and plan.end is None
+    )
 
 
 def _causes(result: SweepResult, deploy: DeployId) -> list[str]:

@@ -35,7 +35,7 @@ from deployer.release.lease_terms import terms_of
 from deployer.release.live.dns_names import addresses
 from deployer.release.reopen_live import open_again
 from deployer.release.steps.guard import new_id
-from deployer.release.undo import left_lines, settled, still_shut
+from deployer.release.undo import held_lines, left_lines, left_shut, settled, still_shut
 from reconciler.errors import DirtRemains, FollowUpFailed, Refused, ToolError
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
@@ -149,17 +149,15 @@ def _shut(run: RollbackContext) -> str:
 def _commit(run: RollbackContext) -> str:
     """Commit, and beside it begin what only a finished follow-up ends: the label `pending`.
 
-    By that label a young sweep finds a commit that nobody follows up. The commit does not wait for
-    it: whoever begins jobs under the label `retired` writes it again first (repair.py).
+    By that label a young sweep finds a commit that nobody follows up. Only the follow-up waits for
+    it: whoever begins jobs under the label `retired` writes it again first (repair.py), and an undo
+    opens live, whatever the label does meanwhile.
     """
     run.lease.rest()  # no renewal comes between the thaw's generation and the commit's
     prepare_thaw(run)
     machines = run.seen.machines(run.target.id)
-    marked = begun(lambda: run.ports.managed.label(machines, Label.PENDING))
-    try:
-        commit(run)
-    finally:
-        marked.exception()  # waits for its end, whatever that is
+    run.marked = begun(lambda: run.ports.managed.label(machines, Label.PENDING))
+    commit(run)
     return f"{', '.join(run.at)} in generation {run.lease.generation}"
 
 
@@ -202,7 +200,8 @@ def _committed_after_all(run: RollbackContext, error: BaseException) -> bool:
             return True
         _open_first(run)
         result = sweep(Fleet.of(managed, SweepRequest(managed.retention, only=run.lease.mine)))
-        left = (*trouble, *left_lines(result))
+        kept = left_shut(managed, run.lease, run.shut, run.live.id)
+        left = (*trouble, *left_lines(result), *kept)
         if not left:
             run.thawed(cut_over=False)
     except ToolError as failed:
@@ -234,19 +233,12 @@ def _open_first(run: RollbackContext) -> None:
 def _after(run: RollbackContext) -> e.RolledBack:
     """Apply the new desired state: jobs and writes switch sides, labels follow."""
     managed = run.ports.managed
-    unfinished: tuple[str, ...] = ()
     began = time.monotonic()
     run.emit(e.StepBegan("follow-up"))
-    try:
-        ttl = run.reading.drain_ttl
-        ask = SweepRequest(managed.retention, ttl)
-        unfinished = left_lines(sweep(Fleet.of(managed, ask), follow_up=True))
-    except (ToolError, Interrupted) as error:
-        unfinished = (str(error),)
+    unfinished = _unfinished(lambda: _follow(run))
     if not unfinished:
         run.thawed(cut_over=True)
-    count_left_behind(run)
-    _report_names(run)
+    unfinished += _unfinished(lambda: _tell_left(run))
     text = "unfinished" if unfinished else "jobs and writes changed sides"
     run.emit(e.StepDone("follow-up", text, time.monotonic() - began))
     done = _rolled_back(run, unfinished)
@@ -260,14 +252,33 @@ def _after(run: RollbackContext) -> e.RolledBack:
     return done
 
 
-def _report_names(run: RollbackContext) -> None:
-    """Report names that lead to the release that was left. A rollback does not wait for them."""
+def _unfinished(act: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+    """What `act` did not do. A signal after the commit ends it, and undoes nothing (exit 5)."""
+    try:
+        return act()
+    except (ToolError, Interrupted) as error:
+        return (str(error),)
+
+
+def _follow(run: RollbackContext) -> tuple[str, ...]:
+    if run.marked is not None:
+        run.marked.exception()  # waits for its end, whatever that is
+    managed = run.ports.managed
+    ask = SweepRequest(managed.retention, run.reading.drain_ttl)
+    result = sweep(Fleet.of(managed, ask), follow_up=True)
+    return (*left_lines(result), *held_lines(result))
+
+
+def _tell_left(run: RollbackContext) -> tuple[str, ...]:
+    """Report what only the release that was left has, and which names lead to it."""
+    count_left_behind(run)
     names = read_names(run.ports.managed)
     left = addresses(run.live, run.seen.machines(run.live.id))
     for name in names.holding(left):
         run.emit(e.Warned(f"{name} leads to {run.live.id}, which takes no writes any more"))
     if names.problem:
         run.emit(e.Warned(f"whether other names lead to it is not known: {names.problem}"))
+    return ()
 
 
 def _rolled_back(run: RollbackContext, unfinished: tuple[str, ...]) -> e.RolledBack:

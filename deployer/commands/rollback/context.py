@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -42,7 +43,8 @@ class RollbackContext:
     """One rollback in progress.
 
     `machines` and `at` are the target's machines and addresses, once all of them run. `rows` is the
-    part of `lost` that is about the database.
+    part of `lost` that is about the database. `marked` is the label that is written beside the
+    commit.
     """
 
     ports: Ports
@@ -64,6 +66,7 @@ class RollbackContext:
     joined: tuple[str, ...] = ()
     drain: timedelta | None = None
     opening: Opening | None = None
+    marked: Future[None] | None = None
 
     def release(self, deploy: DeployId) -> str:
         """A deploy's release name, from its machines' tags."""

@@ -96,13 +96,16 @@ def shut_newer(run: RollbackContext) -> str:
         return "the same database, or none: it stays as it is, and nothing is lost"
     server, managed = pair.server, run.ports.managed
     run.lease.shorten()
+    act = _act(run, run.live.id)
     if pair.older:
         # From here on it counts: rolling forward again reports what that would lose. It is shut.
-        server.record_baseline(pair.older, _act(run, run.target.id))
+        # Of the same generation as the shut, by which a thaw without a ledger knows this rollback.
+        server.record_baseline(pair.older, _act(run, run.target.id, act.generation))
         prepare_thaw(run)
+    run.lease.check()
     run.shut = pair.newer  # before the act: if it is interrupted, the undo reopens it
     run.frozen_at = elapsed()
-    server.shut(pair.newer, _act(run, run.live.id), managed.app_roles, managed.max_wait)
+    server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
     limit = run.ports.service.database
     run.emit(e.FreezeBegan(limit.max_freeze.total_seconds() if limit else 0))
     if not run.discard_writes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from deployer import events as e
 from deployer.release.context import ReleaseContext
-from deployer.release.undo import left_lines
+from deployer.release.undo import held_lines, left_lines
 from deployer.release.wait_listed import wait_until_listed
 from reconciler.errors import ToolError
 from reconciler.model.outcome import Outcome, OutcomeStatus
@@ -35,7 +35,7 @@ def follow_up(run: ReleaseContext) -> str:
     except ToolError as error:
         run.unfinished.append(str(error))
         return "unfinished"
-    run.unfinished.extend(left_lines(result))
+    run.unfinished.extend((*left_lines(result), *held_lines(result)))
     for line in (*run.unfinished, *result.left.contradictions):
         run.emit(e.Warned(line))
     return "jobs here, not there; labels written" if not run.unfinished else "unfinished"

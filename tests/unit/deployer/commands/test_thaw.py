@@ -124,6 +124,27 @@ def test_without_the_ledger_a_rollback_that_has_begun_stops_it(scene: Scene) -> 
     assert scene.server.is_shut(LIVE_DB)
 
 
+def test_without_the_ledger_a_rollback_is_known_by_what_its_target_obeyed(scene: Scene) -> None:
+    """Its label may be missing, and no label of the target opens live: the cure names none."""
+    scene.server.shut(OLD_DB, FencedAct(CLEAN.gen, OLD, LEDGER), (ROLE,), 1.0)
+    scene.ledgers.unreadable["shop"] = CloudError("route53: no answer")
+    with pytest.raises(Refused, match="was being rolled back") as refused:
+        thaw(scene.ports(), deployer_is_dead=True)
+    assert "deploy-state" not in refused.value.cure
+    assert scene.server.is_shut(LIVE_DB)
+
+
+def test_without_the_ledger_a_way_forward_again_is_known_too(scene: Scene) -> None:
+    """The target is newer than live, and shut as no new release's database ever is."""
+    newer = deploy(1, "eeeee")
+    name = scene.add_database(newer)
+    scene.server.shut(name, FencedAct(CLEAN.gen, newer, LEDGER), (ROLE,), 1.0)
+    scene.ledgers.unreadable["shop"] = CloudError("route53: no answer")
+    with pytest.raises(Refused, match="was being rolled back"):
+        thaw(scene.ports(), deployer_is_dead=True)
+    assert scene.server.is_shut(LIVE_DB)
+
+
 @pytest.mark.parametrize(
     ("now", "why"), [(LedgerUnknown("not a ledger"), "not a ledger"), (None, "can be read again")]
 )

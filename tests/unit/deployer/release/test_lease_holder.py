@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from deployer.release.lease_terms import LeaseLost, LeaseTerms
+from deployer.release.clock import elapsed
+from deployer.release.lease_holder import WATCH
+from deployer.release.lease_terms import WORD_AFTER, WORDS, LeaseLost, LeaseTerms
 from reconciler.errors import (
     AccessDenied,
     CloudError,
@@ -118,6 +120,21 @@ def test_a_step_begins_without_a_swap_and_its_word_travels_with_the_next_renewal
     assert book.stands.lease.step == "image"
 
 
+def test_a_word_alone_is_written_a_few_times_at_most(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The renewal that writes it does not begin the step anew, or none would ever be counted."""
+    lease, clock = book.taken(), elapsed()
+    monkeypatch.setattr("deployer.release.lease_holder.elapsed", lambda: clock)
+    lease.rest()
+    for step in ("image", "launch")[:WORDS]:
+        lease.begin(step)
+        clock += WORD_AFTER + 1
+        lease.renew()
+    lease.begin("connect")
+    assert lease._pace.due_in(SLOW.every, clock) > WORD_AFTER
+
+
 def test_a_step_does_not_begin_under_a_lease_that_was_ended(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +163,20 @@ def test_a_short_lease_of_long_ago_is_renewed_before_the_freeze(
     monkeypatch.setattr("deployer.release.lease_holder.WATCH", 0.0)
     lease.shorten()
     assert book.stands.gen == before + 1
+
+
+def test_nothing_is_shut_after_a_look_that_failed(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an answer nobody could commit, nor end the lease: live would refuse writes."""
+    lease = book.taken(FROZEN.while_frozen())
+    later = elapsed() + 2 * WATCH
+    monkeypatch.setattr("deployer.release.lease_holder.elapsed", lambda: later)
+    book.store.unreadable["shop"] = CloudError("route53: no answer")
+    book.store.weather.append(Weather.REFUSED)
+    lease.begin("database")
+    with pytest.raises(CloudError):
+        lease.shorten()
 
 
 def test_the_thread_renews_by_itself(book: Book) -> None:

@@ -16,6 +16,7 @@ from deployer.release.undo import undo
 from deployer.release.wait_listed import wait_until_listed
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear, LedgerUnknown, ToolError
 from reconciler.model import ledger as led
+from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Ending
 from reconciler.model.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME, Gap
 from reconciler.model.tag_summary import TagSummary
@@ -24,7 +25,7 @@ from reconciler.sweep import absence as gone
 from reconciler.sweep.absence import Sightings
 from reconciler.util.backoff import Backoff
 from tests.fakes.ledgers import Weather
-from tests.fakes.scene import Scene
+from tests.fakes.scene import ROLE, Scene
 from tests.support.guarded import leased
 from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, PLACE, ZONE, deploy, resources
 
@@ -241,6 +242,20 @@ def test_evidence_is_told_with_its_end(scene: Scene) -> None:
     assert (done.removed, done.kept["instance"]) == ({}, 2)
     assert done.kept_until is not None
     assert done.kept_until.replace(microsecond=0) == scene.ledger.kept[0].until
+
+
+def test_a_live_database_under_somebody_elses_lease_stays_shut_and_is_said(scene: Scene) -> None:
+    """This process slept before its freeze: its lease was ended, and another holds one now."""
+    run = begun(scene)
+    run.database.source = LIVE.database_name(LEDGER)
+    scene.server.shut(run.database.source, FencedAct(CLEAN.gen, LIVE, LEDGER), (ROLE,), 1.0)
+    ours = scene.ledger.lease
+    assert ours is not None
+    ended = led.end(scene.ledger, Ending(ours, NOW, operator=True))
+    scene.ledger = led.acquire(ended, DEAD, NOW + timedelta(minutes=9))
+    (left,) = undo(run, "the lease was ended").left
+    assert run.database.source in left
+    assert str(DEAD) in left
 
 
 def test_somebody_elses_leftovers_stay(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -21,11 +22,13 @@ from reconciler.errors import (
     SmokeFailed,
     ToolError,
 )
+from reconciler.model import ledger as ledgers
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Lease, Live, Previous, Via
 from reconciler.model.ledger_codec import VALUE_LIMIT, LedgerTooLong, encode
 from reconciler.model.resource import INSTANCE, Gap
 from reconciler.model.tags import Label
+from reconciler.util.signals import Interrupted
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import ROLE, Scene
 from tests.support.shop_world import (
@@ -328,6 +331,34 @@ def test_rule_4_an_unheard_commit_that_was_none_is_undone(scene: Scene) -> None:
     assert scene.ledger.lease is None
     assert not scene.server.is_shut(LIVE_DB)
     assert scene.server.is_shut(OLD_DB)
+
+
+def test_a_signal_in_the_last_count_is_no_clean_stop(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live has switched: exit 130 would say that nothing has changed."""
+
+    def stop(_: object) -> None:
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr("deployer.commands.rollback.command.count_left_behind", stop)
+    with pytest.raises(FollowUpFailed):
+        back(scene)
+    assert scene.ledger.live is not None
+    assert scene.ledger.live.id == OLD
+
+
+def test_what_waits_for_somebody_elses_lease_is_said(scene: Scene) -> None:
+    """Taken right after the commit: the follow-up may touch no job and no database."""
+
+    def take(event: e.Event) -> None:
+        if event == e.StepBegan("follow-up"):
+            until = scene.ledgers.now + timedelta(minutes=9)
+            scene.ledger = ledgers.acquire(scene.ledger, OTHER, until)
+
+    with pytest.raises(FollowUpFailed) as failed:
+        rollback(scene.ports(), emit=take)
+    assert "bbbbb" in failed.value.detail
 
 
 def test_what_does_not_follow_is_said(scene: Scene) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.steps.follow_up import follow_up
 from reconciler.errors import CannotConnect
+from reconciler.model import ledger as ledgers
 from reconciler.model.ledger import Previous
 from tests.fakes.scene import Scene
 from tests.support.guarded import leased
@@ -54,3 +55,12 @@ def test_what_did_not_follow_is_said(tmp_path: Path) -> None:
     run = committed(scene)
     assert follow_up(run) == "unfinished"
     assert any("i-9" in line for line in run.unfinished)
+
+
+def test_what_waits_for_somebody_elses_lease_is_said(tmp_path: Path) -> None:
+    """Taken right after the commit: the follow-up may touch no job and no database."""
+    scene = Scene(tmp_path, [one for one in ALL if one.deploy != DEAD])
+    run = committed(scene)
+    scene.ledger = ledgers.acquire(scene.ledger, DEAD, NOW + timedelta(minutes=9))
+    assert follow_up(run) == "unfinished"
+    assert any(str(DEAD) in line for line in run.unfinished)
