@@ -17,7 +17,7 @@ from reconciler.plan.traffic_work import TrafficWork
 from reconciler.ports.service import ManagedService, OnOutcome
 from reconciler.sweep.deletion import Collector
 from reconciler.sweep.machines.handover import Handover
-from reconciler.sweep.machines.repair import Finish
+from reconciler.sweep.machines.repair import Finish, mark
 from reconciler.sweep.machines.standby import put_to_rest
 from reconciler.sweep.result import Tally
 
@@ -100,9 +100,10 @@ class Executor:
             self._swap(lambda old: ledger_transitions.readdress(old, at), at)
 
     def _repair(self, service_plan: ServicePlan) -> None:
-        handover = Handover(self._managed)
-        for repair in service_plan.repairs:
-            self._record(handover.finish(self._finish(service_plan, repair)))
+        works = [self._finish(service_plan, repair) for repair in service_plan.repairs]
+        handover = Handover(self._managed, mark(self._managed, works))
+        for work in works:
+            self._record(handover.finish(work))
         self._record(handover.label())
 
     def _rest(self, service_plan: ServicePlan) -> None:

@@ -6,7 +6,7 @@ deploy's database, its machine, and its label only where both have obeyed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from reconciler.gc.verdict import Role, Root
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ending, Ledger
-from reconciler.model.resource import DATABASE, Inventory, Resource
+from reconciler.model.resource import DATABASE, Inventory
 from reconciler.model.tags import Label
 from reconciler.plan.service_plan import Repair, ServicePlan, SweepRequest
 from tests.model import cast
@@ -86,7 +86,9 @@ class Planner:
         if plan.problem:
             return []
         ends = [Todo("end", new=self._ended(plan, key))] if plan.end else []
-        repairs = [act for repair in plan.repairs for act in self._finish(plan, repair)]
+        marks = [act for repair in plan.repairs for act in self._marks(plan, repair)]
+        finishing = [act for repair in plan.repairs for act in self._finish(plan, repair)]
+        repairs = [*marks, *finishing]
         forgets = self._forgets(plan, key, ends)
         drops = [Todo("drop", place=PLACES[one.resource.id]) for one in plan.deletes]
         first = self.book.rules.ends_first
@@ -117,16 +119,16 @@ class Planner:
             for one in resources
             if one.kind != DATABASE and one.label is not desired.label
         ]
-        first = [*self._marks(resources, repair), *sorted(acts, key=lambda one: one.place)]
+        first = sorted(acts, key=lambda one: one.place)
         return [*first, *labels] if self.book.rules.labels_last else [*labels, *first]
 
-    def _marks(self, resources: Iterable[Resource], repair: Repair) -> list[Todo]:
-        """What goes live again is not labelled retired when its jobs begin."""
+    def _marks(self, plan: ServicePlan, repair: Repair) -> list[Todo]:
+        """What goes live again is not labelled retired when anybody's jobs begin or end."""
         if repair.role is not Role.LIVE or not self.book.rules.marks:
             return []
         return [
             Todo("mark", place=PLACES[one.id], label=Label.PENDING.value)
-            for one in resources
+            for one in self.book.rules.resources(plan, repair)
             if one.label is Label.RETIRED
         ]
 

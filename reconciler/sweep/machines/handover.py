@@ -33,16 +33,19 @@ RUNS_NOTHING = frozenset({"stopped", "terminated"})
 class Handover:
     """One service's repairs; `still_runs`: machines that did not receive the order to stop.
 
-    `finished` are the deploys to label.
+    `finished` are the deploys to label. `unmarked` is why what goes live again has no label
+    `pending`.
     """
 
     managed: ManagedService
+    unmarked: str = ""
     still_open: bool = False
     still_runs: list[str] = field(default_factory=list)
     finished: list[Finish] = field(default_factory=list)
 
     def finish(self, work: Finish) -> Sequence[Outcome]:
         """Finish one deploy. The caller keeps the plan's order: the live deploy is last."""
+        work = replace(work, unmarked=self.unmarked)
         if self.still_open:
             work = unopened(work)
         if self.still_runs and work.role is Role.LIVE:

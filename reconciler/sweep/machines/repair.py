@@ -34,7 +34,8 @@ class Finish:
     """A deploy to finish: its role, the generation that says so, and its resources.
 
     `was` are the former addresses of the ledger. `jobs_wait_for` are machines that may still run
-    the jobs that this deploy must begin: then its own jobs are left as they are.
+    the jobs that this deploy must begin: then its own jobs are left as they are. `unmarked` is why
+    `mark` failed: then no machine is told anything.
     """
 
     deploy: DeployId
@@ -43,6 +44,7 @@ class Finish:
     was: tuple[str, ...]
     resources: tuple[Resource, ...]
     jobs_wait_for: tuple[str, ...] = ()
+    unmarked: str = ""
 
     def of(self, kind: str) -> list[Resource]:
         """Its resources of one kind."""
@@ -57,7 +59,7 @@ def finish(managed: ManagedService, work: Finish) -> tuple[Outcome, ...]:
     """
     desired = DESIRED[work.role]
     outcomes = [_database(managed, work, one, desired) for one in work.of(DATABASE)]
-    return (*outcomes, *(_mark(managed, work) or _machines(managed, work, desired)))
+    return (*outcomes, *_machines(managed, work, desired))
 
 
 def is_finished(work: Finish, outcomes: Sequence[Outcome]) -> bool:
@@ -69,20 +71,20 @@ def is_finished(work: Finish, outcomes: Sequence[Outcome]) -> bool:
     return work.role is Role.KEPT or all(one.status is OutcomeStatus.DONE for one in outcomes)
 
 
-def _mark(managed: ManagedService, work: Finish) -> Sequence[Outcome]:
-    """The outcomes of a failed mark: what goes live again is `pending` before its jobs begin.
+def mark(managed: ManagedService, works: Sequence[Finish]) -> str:
+    """Label what goes live again `pending`, before anybody's jobs begin or end; '' or why not.
 
-    Jobs begun under the label `retired` would look as if nothing were left to stop, once the deploy
-    is left again before it is finished. Late it is harmless: what it marks is finished again.
+    If it is left again before it is finished, the label alone shows that jobs changed sides: under
+    `retired` its own would run on, and those of the deploy that is live then would run nowhere.
+    Late it is harmless: what it marks is finished again.
     """
-    marked = [one for one in work.of(INSTANCE) if one.label is Label.RETIRED]
-    if work.role is not Role.LIVE or not marked:
-        return ()
+    instances = (one for work in works if work.role is Role.LIVE for one in work.of(INSTANCE))
+    marked = [one for one in instances if one.label is Label.RETIRED]
     try:
-        outcomes = managed.heap.label(marked, Label.PENDING)
+        outcomes = managed.heap.label(marked, Label.PENDING) if marked else ()
     except ToolError as error:
-        return [Outcome(one, OutcomeStatus.FAILED, error.message) for one in marked]
-    return [one for one in outcomes if one.status is not OutcomeStatus.DONE]
+        return error.message
+    return next((one.text for one in outcomes if one.status is not OutcomeStatus.DONE), "")
 
 
 def _database(
@@ -112,6 +114,9 @@ def _machines(managed: ManagedService, work: Finish, desired: Desired) -> list[O
     # Not only running ones: a stopped machine did not receive the order, and does what it was last
     # ordered once somebody starts it. It is not finished, and must not be labelled so.
     machines = work.of(INSTANCE)
+    if work.unmarked:
+        why = f"told nothing: what goes live again could not be labelled: {work.unmarked}"
+        return [Outcome(one, OutcomeStatus.FAILED, why) for one in machines]
     act = Act(
         work.generation,
         str(work.deploy),

@@ -59,6 +59,28 @@ def test_no_job_begins_while_the_old_machine_may_run_it(scene: Scene) -> None:
     assert scene.heap.labels()["i-17"] == "pending"
 
 
+def test_who_goes_live_is_marked_before_anybody_gives_up_jobs(scene: Scene) -> None:
+    """Left again right after the old jobs ended, its label shows that they are to begin again."""
+    del scene.reach.down["i-9"]
+    scene.heap.change("i-17", tags={"deploy-state": "retired"})
+    scene.acts.clear()
+    scene.sweep()
+    acts = [one for one in scene.acts if "i-9" in one or "i-17" in one]
+    assert acts[0] == "label pending i-17"
+    assert any("stop the jobs on i-9" in act for act in acts[1:])
+
+
+def test_without_the_mark_nobody_gives_up_jobs(scene: Scene) -> None:
+    """The label is refused: the jobs run on where they run, and the next sweep tries again."""
+    del scene.reach.down["i-9"]
+    scene.heap.change("i-17", tags={"deploy-state": "retired"})
+    scene.heap.unlabelled["i-17"] = "UnauthorizedOperation"
+    result = scene.sweep()
+    assert working(scene) == {"i-9"}
+    assert of(result, "i-9").status is OutcomeStatus.FAILED
+    assert not result.clean
+
+
 def test_once_it_was_told_the_jobs_begin(scene: Scene) -> None:
     """The next sweep reaches it: stopped there, then begun here, and only then labelled."""
     scene.sweep()

@@ -34,7 +34,8 @@ def work(scene: Scene, deploy: DeployId, role: Role, generation: int = CLEAN.gen
 
 
 def finish(managed: ManagedService, work: Finish) -> tuple[Outcome, ...]:
-    """The acts, then the label if they have been obeyed."""
+    """The mark and the acts, then the label if they have been obeyed."""
+    work = replace(work, unmarked=repair.mark(managed, [work]))
     outcomes = repair.finish(managed, work)
     finished = [work] if repair.is_finished(work, outcomes) else []
     return (*outcomes, *repair.label(managed, finished))
