@@ -200,7 +200,7 @@ def test_a_link_of_one_machine_leads_no_file_of_another_away(
     other.put_file("small/1.jpg", "of one machine")
     (live.path(PHOTOS) / "small").symlink_to(shared)
     both = (live, other) if first else (other, live)
-    with pytest.raises(ToolError, match="small in .* is a folder on one machine of live"):
+    with pytest.raises(ToolError, match=r"small in .* is a folder on one machine of live"):
         passing(*both, new=(new,)).whole()
     assert not list(shared.iterdir())
 
