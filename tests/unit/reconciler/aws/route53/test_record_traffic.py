@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -109,8 +109,10 @@ def test_a_stranger_with_the_same_private_address_is_not_meant(
     """Networks of one account may use the same addresses: the release's switch goes through."""
 
     class Shared(Reads):
-        def by_filter(self, call: str, name: str, values: Sequence[str]) -> Any:
-            for page in super().by_filter(call, name, values):
+        def by_filter(
+            self, operation: str, name: str, values: Sequence[str], **request: Any
+        ) -> Iterator[dict[str, Any]]:
+            for page in super().by_filter(operation, name, values, **request):
                 yield page
                 for one in page["Reservations"]:
                     found = [{**m, "InstanceId": "i-0f", "Tags": []} for m in one["Instances"]]
