@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -152,11 +153,15 @@ class _Run:
         return result
 
     def part(self, files: RunFiles, scope: ScopeCell) -> SweepResult:
-        """A scope's part of a run, from its inventory and ledgers. Raises Refused without them."""
-        from reconciler.sweep.scopes.execution import execute, foresee
+        """A scope's part of a run, from its inventory and ledgers.
+
+        Raises Refused without them, and where they are too old.
+        """
+        from reconciler.sweep.scopes.execution import execute, foresee, refuse_old
 
         name = str(scope)
         frozen, inventory = files.frozen(name)
+        refuse_old(inventory, datetime.now(UTC))
         self.edges.located = frozen.address
         fleet = self.fleet((), scope)
         plan = foresee(fleet, inventory, frozen)

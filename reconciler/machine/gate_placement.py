@@ -31,6 +31,7 @@ from reconciler.machine.shell import Command, Shell
 from reconciler.machine.unit_control import (
     ACT_SECONDS,
     Act,
+    Jobs,
     refuse_newer,
     run_fenced,
     told_script,
@@ -44,11 +45,13 @@ _STARTS = ("enabled", "alias", "generated")
 def place_open(shell: Shell, gate: ActivationGate, generation: int, deploy: str) -> None:
     """Places the gate on a live machine without touching a unit; idempotent.
 
+    Beside the one that alone runs the jobs it was told to run none, also after its next boot.
     Fenced like every act. Raises StaleAct if the machine has obeyed a newer generation,
     CommandFailed if systemd does not accept the gate (it is removed again), and what a Shell
     raises.
     """
-    act = Act(generation, deploy, app="run", jobs="run")
+    jobs: Jobs = "told" if gate.first_only else "run"
+    act = Act(generation, deploy, app="run", jobs=jobs)
     script = place_script(gate, act)
     command = Command(script, "place the gate", sudo=True, timeout=ACT_SECONDS)
     run_fenced(shell, command, act, "no gate was placed")
@@ -63,7 +66,7 @@ def place_script(gate: ActivationGate, act: Act) -> str:
     return f"""\
 {told_script(gate, act, "systemctl daemon-reload")}
 systemctl daemon-reload
-if [ ! -e {MARK} ] || [ -s {MARK} ]; then
+if [ ! -e {MARK} ] || grep -qx app {MARK} || {{ [ "$jobs" = 1 ] && [ -s {MARK} ]; }}; then
   rm -f {GENERATOR}; systemctl daemon-reload
   echo "systemd does not run {GENERATOR} as it should: see journalctl -b _PID=1" >&2; exit 1
 fi

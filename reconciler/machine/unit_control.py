@@ -33,8 +33,11 @@ from reconciler.machine.unit_script import JOURNAL, STOP_AND_START
 from reconciler.machine.unit_state import digest
 
 Run = Literal["run", "stop"]
-Jobs = Literal["run", "stop", "keep"]
-"""`keep`: unchanged, since the deploy that must give up its jobs has no order yet (rule 18)."""
+Jobs = Literal["run", "stop", "keep", "told"]
+"""`keep`: unchanged, since the deploy that must give up its jobs has no order yet (rule 18).
+
+`told`: as the machine's last order says; one without any runs them.
+"""
 
 STALE = 75  # EX_TEMPFAIL of sysexits.h; no other path of the script exits with it
 ACT_SECONDS = 180.0
@@ -195,6 +198,8 @@ def refuse_newer(act: Act) -> str:
 
 def _wanted_jobs(gate: ActivationGate, act: Act) -> str:
     """Sets `jobs`; `keep` stores the machine's last order again, or else what runs now."""
+    if act.jobs == "told":
+        return '[ -n "$jobs" ] || jobs=1'
     if act.jobs != "keep":
         return f"jobs={act.jobs == 'run':d}"
     names = " ".join(shlex.quote(unit) for unit in gate.jobs)

@@ -54,7 +54,8 @@ class Known:
 
     `facts` are systemd's properties of each configured unit, empty for an unknown name. `files` are
     all unit files, `acting` what else starts on every clone: kind and name. `shut`: the gate keeps
-    units from starting on this machine, although it was asked because it serves.
+    units from starting on this machine, although it was asked because it serves. `rests`: it keeps
+    the jobs alone from starting.
     """
 
     machine: str
@@ -62,6 +63,7 @@ class Known:
     files: tuple[str, ...] = ()
     acting: tuple[tuple[str, str], ...] = ()
     shut: bool = False
+    rests: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ _FILES = (
     " sed -n 's/^\\([^ ]*\\).*/file=\\1/p'"
 )
 
-_SHUT = f"if grep -qx app {MARK} 2>/dev/null; then echo shut=yes; fi"
+_SHUT = f"""\
+if grep -qx app {MARK} 2>/dev/null; then echo shut=yes
+elif grep -qx jobs {MARK} 2>/dev/null; then echo rests=yes; fi"""
 
 # `enable` creates links in *.wants; instances of templates are found only there. A package's own
 # unit may be in /etc as well. What only gated units want is gated with them. A job that was gated
@@ -128,7 +132,7 @@ def read(machine: str, text: str) -> Known:
     files: list[str] = []
     acting: list[tuple[str, str]] = []
     now: dict[str, str] = {}
-    shut = False
+    said: set[str] = set()
     for line in text.splitlines():
         key, _, value = line.partition("=")
         if key == "unit":
@@ -138,17 +142,24 @@ def read(machine: str, text: str) -> Known:
         elif key == "acting":
             kind, _, name = value.partition(" ")
             acting.append((kind, name))
-        elif key == "shut":
-            shut = True
+        elif key in ("shut", "rests"):
+            said.add(key)
         elif key in _ASKED:
             now[key] = value
-    return Known(machine, facts, tuple(files), tuple(dict.fromkeys(acting)), shut)
+    once = tuple(dict.fromkeys(acting))
+    return Known(machine, facts, tuple(files), once, "shut" in said, "rests" in said)
 
 
 def problems(gate: ActivationGate, known: Known) -> tuple[UnitProblem, ...]:
     """The configured units that a release refuses, each with the unit to name instead."""
-    found = ((unit, _problem(unit, known)) for unit in gate.all)
+    found = ((u, _problem(u, known)) for u in gate.all if not _is_beside(gate, u, known))
     return tuple(UnitProblem(unit, text) for unit, text in found if text)
+
+
+def _is_beside(gate: ActivationGate, unit: str, known: Known) -> bool:
+    """Whether it is a job that another machine of live runs: then it is masked here for good."""
+    masked = known.facts.get(unit, {}).get("LoadState") == "masked"
+    return gate.first_only and known.rests and masked and unit in gate.jobs
 
 
 def _problem(unit: str, known: Known) -> str:

@@ -170,7 +170,20 @@ class Pass:
                 known = merged.entries.get(name)
                 if known is None or files.seconds(known.modified) < files.seconds(entry.modified):
                     merged.entries[name], merged.source[name] = entry, number
+        self._refuse_two_kinds(merged)
         return merged
+
+    def _refuse_two_kinds(self, merged: LiveListing) -> None:
+        """What is below a link of another machine would be unpacked wherever that link leads."""
+        entries = merged.entries
+        above = {name: entries.get(name.rpartition(b"/")[0]) for name in entries if name != b"."}
+        odd = next((name for name, one in above.items() if one is None or one.kind != FOLDER), None)
+        if odd is not None and len(self.machines.live) > 1:
+            name = odd.rpartition(b"/")[0].decode("utf-8", "replace")
+            raise ToolError(
+                f"{name} in {self.folder.path} is a folder on one machine of live, on another not",
+                cure="make it the same on every machine of live",
+            )
 
     def _list_new(self, shell: Shell) -> dict[bytes, FileEntry]:
         return self._list(shell, expected=False)

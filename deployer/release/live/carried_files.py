@@ -39,8 +39,12 @@ _SECONDS = 60.0
 
 def live_machines(service_plan: ServicePlan) -> list[Resource]:
     """The running machines of the live release: each may have files of its own."""
+    return [one for one in _of_live(service_plan) if one.state == "running"]
+
+
+def _of_live(service_plan: ServicePlan) -> list[Resource]:
     live = (verdict.resource for verdict in service_plan.verdicts if verdict.reason is Role.LIVE)
-    return [one for one in live if one.kind == INSTANCE and one.state == "running"]
+    return [one for one in live if one.kind == INSTANCE]
 
 
 def refuse_files(ports: Ports, service_plan: ServicePlan) -> str:
@@ -48,7 +52,13 @@ def refuse_files(ports: Ports, service_plan: ServicePlan) -> str:
     folders, name = ports.service.carry, ports.service.name
     if not folders:
         return f"files = {ports.service.files}"
-    for machine in live_machines(service_plan):
+    for machine in _of_live(service_plan):
+        if machine.state != "running":
+            raise Refused(
+                f"{name}: the files of {machine.id}, of the live release, cannot be read: "
+                f"it is {machine.state}",
+                cure=f"To start it   aws ec2 start-instances --instance-ids {machine.id}",
+            )
         found = _problems(ports, machine)
         if found:
             raise Refused(

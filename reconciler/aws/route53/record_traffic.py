@@ -17,6 +17,8 @@ from reconciler.aws.client.session import Aws
 from reconciler.aws.elastic_ip_traffic import instances, proved
 from reconciler.aws.route53.claimed_record import ClaimedRecord, RecordState
 from reconciler.errors import CloudError, Refused
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger
 from reconciler.model.reading import LedgerAddress
 from reconciler.traffic.port import JoinOrder
@@ -112,10 +114,11 @@ class ClaimedRecordTraffic(Unprepared):
             return
         if holders is not None:
             self._refuse_moved(state, holders)
-        held = {one["InstanceId"]: address for address, one in self._machines(at).items()}
+        found = self._machines(at)
+        held = {one["InstanceId"]: at for at, one in found.items() if _deploy_of(one) == live.id}
         if len(held) != len(at) or group not in held:
             raise CloudError(
-                f"{', '.join(at)} of {live.id} are not the addresses of running machines, {group} "
+                f"{', '.join(at)} are not the addresses of running machines of {live.id}, {group} "
                 f"among them: {route} is not switched",
                 cure=f"To see how it stands   deployer status {self.ledger.service}",
             )
@@ -186,7 +189,10 @@ class ClaimedRecordTraffic(Unprepared):
         )
 
     def _machines(self, at: Sequence[str]) -> Mapping[str, dict[str, Any]]:
-        """The running machine at each of these addresses."""
+        """The running machine at each of these addresses.
+
+        In another VPC a stranger may have the same private address: ours is the one that is meant.
+        """
         found: dict[str, dict[str, Any]] = {}
         reads = Reads(self.aws)
         for name in _BY_ADDRESS if at else ():
@@ -194,8 +200,19 @@ class ClaimedRecordTraffic(Unprepared):
                 listed = (one for each in page["Reservations"] for one in each["Instances"])
                 for machine in listed:
                     if machine["State"]["Name"] == "running":
-                        found |= {one: machine for one in _addresses(machine) if one in at}
+                        ours = self._is_ours(machine)
+                        has = (one for one in _addresses(machine) if one in at)
+                        found |= {one: machine for one in has if ours or one not in found}
         return found
+
+    def _is_ours(self, machine: dict[str, Any]) -> bool:
+        deploy = _deploy_of(machine)
+        return deploy is not None and deploy.service == self.ledger.service
+
+
+def _deploy_of(machine: dict[str, Any]) -> DeployId | None:
+    """The deploy of a machine that was born with its tags, or adopted."""
+    return DeployId.maybe(proved(machine).get(t.ID))
 
 
 def _addresses(machine: dict[str, Any]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from reconciler.aws.client.errors import calling, code_of
 from reconciler.aws.client.session import Aws, ambient
-from reconciler.errors import ConfigError
+from reconciler.errors import CloudError, ConfigError
 from reconciler.model.tags import AccountRegion
 from reconciler.ports.objects import Object
 
@@ -52,8 +52,12 @@ class S3Objects:
 
         # A retried write may be refused because its first try was carried out: the same content.
         found = self._asked("s3:PutObject", write)
-        standing = self.get(key) if found is None else None
-        return standing.body if standing is not None else body
+        if found is not None:
+            return found
+        standing = self.get(key)
+        if standing is None:  # another writer is at it: what it writes will stand, not ours
+            raise CloudError(f"{self.place}/{key} is being written by somebody else: try again")
+        return standing.body
 
     def get(self, key: str) -> Object | None:
         def read(s3: S3Client) -> Object | None:

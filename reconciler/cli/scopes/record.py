@@ -73,8 +73,8 @@ class Scoped:
             )
         if self.scope is not None and others:
             raise ConfigError("--scope says itself which services: leave --service and --plan out")
-        if self.run is not None and young:
-            raise ConfigError("a run sweeps everything: leave --young out")
+        if young and (self.run is not None or self.result is not None):
+            raise ConfigError("a result tells of everything in its scope: leave --young out")
 
 
 @dataclass
@@ -98,6 +98,11 @@ class Record:
     run: str = ""
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     result: ScopeResult | None = None
+
+    def begun(self) -> ScopeResult:
+        """What stands in the place of an earlier result meanwhile, and if this sweep is killed."""
+        why = "its sweep began and has not ended: it is under way, or was killed"
+        return self._result(Exit.DIRT, why, f"To sweep it   reconciler sweep --scope {self.scope}")
 
     def done(self, code: Exit | int, swept: SweepResult, prices: Prices) -> None:
         """The sweep has ended."""
@@ -136,8 +141,9 @@ class Record:
 def recorded(edges: Edges, said: Scoped, run: RunFiles | None) -> Iterator[Record]:
     """The record of this sweep; written at its end, also when an error or a signal ends it.
 
-    A sweep that is killed writes nothing: then the scope is missing, which is what it is. Raises
-    ConfigError before anything is done if the scope or the file cannot be meant.
+    A sweep that is killed writes nothing in its run: then the scope is missing, which is what it
+    is. A file of its own may have an earlier result, so it says first that this sweep has begun.
+    Raises ConfigError before anything is done if the scope or the file cannot be meant.
     """
     from reconciler.sweep.scopes import result as results
     from reconciler.sweep.scopes.cell import scope_of
@@ -150,6 +156,8 @@ def recorded(edges: Edges, said: Scoped, run: RunFiles | None) -> Iterator[Recor
         edges.zone_rate = ZONE_RATE / said.workers
     record = Record(cell, Calls(), run.name if run is not None else "")
     edges.on_answer = record.calls.heard
+    if place is not None:
+        place[0].put(place[1], results.encode(record.begun()))
     try:
         yield record
     except (ToolError, Interrupted) as error:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from reconciler.errors import CloudError, ToolError
+from reconciler.errors import CloudError, Refused, ToolError
 from reconciler.model.ledger import Ledger
 from reconciler.model.reading import LedgerAddress, Listing, Reading, Readings
 from reconciler.plan import plan_file
@@ -28,8 +28,10 @@ from reconciler.ports.service import OnOutcome
 from reconciler.sweep.indexed_scan import Index, indexed_scan
 from reconciler.sweep.result import SweepResult, Tally
 from reconciler.sweep.runner import planned, sweep
+from reconciler.sweep.scopes.collation import MAX_AGE
 from reconciler.sweep.scopes.frozen_ledgers import FrozenLedgers
 from reconciler.sweep.scopes.inventory_file import ScopeInventory
+from reconciler.util.humanize import rough
 
 Agree = Callable[[PlanFile], PlanFile]
 """Writes down what may be deleted; returns what the first try of this run wrote down."""
@@ -72,6 +74,17 @@ class _Frozen:
 
 def _only_planned(address: LedgerAddress) -> ToolError:
     return ToolError(f"{address.name} is frozen: nothing is changed by it")
+
+
+def refuse_old(inventory: ScopeInventory, now: datetime) -> None:
+    """Raises Refused for the inventory of an older day: its result would count as today's."""
+    age = now - inventory.began
+    if age > MAX_AGE:
+        place = inventory.index.place
+        raise Refused(
+            f"{place}: its inventory is of another run: it was read {rough(age)} ago",
+            cure=f"To sweep it   reconciler sweep --scope {place}",
+        )
 
 
 def foresee(fleet: Fleet, inventory: ScopeInventory, frozen: FrozenLedgers) -> Plan:

@@ -40,7 +40,16 @@ class RunFiles:
     name: str
 
     def begin(self, scopes: Iterable[dict[str, Any]]) -> None:
-        """Write which scopes the run covers: the list that the maps read."""
+        """Write which scopes the run covers: the list that the maps read.
+
+        Raises ConfigError in the folder of another run: what a worker that dies does not replace
+        would count as this run's.
+        """
+        if any(next(self.objects.versions(one), None) for one in (INVENTORY, "ledgers", "results")):
+            raise ConfigError(
+                f"{self.name} has the files of another run: each has a folder of its own",
+                cure="To begin one   reconciler scopes --run with a folder that is empty",
+            )
         self.objects.put(SCOPES, json.dumps(list(scopes)).encode())
 
     def scopes(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,18 @@ def test_placing_stops_and_shuts_nothing_of_live(live: FakeMachine) -> None:
     assert observe(live, GATE).gated
     live.boot(cloud_init=False)
     assert live.active() == ALL
+
+
+def test_a_machine_beside_the_first_is_not_given_its_jobs(live: FakeMachine) -> None:
+    """The first is stopped, so this one is copied: its next boot must not run the jobs as well."""
+    gate = replace(GATE, first_only=True)
+    place_open(live, gate, 41, DEPLOY)
+    live.boot(cloud_init=False)
+    assert live.active() == ALL  # nobody has told it anything
+    obey(live, gate, Act(42, DEPLOY, app="run", jobs="stop"))
+    place_open(live, gate, 43, DEPLOY)
+    live.boot(cloud_init=False)
+    assert live.active() == {"shop.service"}
 
 
 def test_a_generator_that_systemd_does_not_run_is_found_out(live: FakeMachine) -> None:

@@ -190,6 +190,21 @@ def test_several_live_machines_are_merged(live: Machine, new: Machine, tmp_path:
     assert new.files() == {"1.jpg": "one", "2.jpg": "two", "both.jpg": "newer"}
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_link_of_one_machine_leads_no_file_of_another_away(
+    live: Machine, new: Machine, tmp_path: Path, *, first: bool
+) -> None:
+    """Unpacked after the link, a file below it would land wherever the link leads."""
+    other, shared = Machine(tmp_path / "other", "i-0b2"), tmp_path / "shared"
+    shared.mkdir()
+    other.put_file("small/1.jpg", "of one machine")
+    (live.path(PHOTOS) / "small").symlink_to(shared)
+    both = (live, other) if first else (other, live)
+    with pytest.raises(ToolError, match=r"small in .* is a folder on one machine of live"):
+        passing(*both, new=(new,)).whole()
+    assert not list(shared.iterdir())
+
+
 def test_what_does_not_arrive_is_named(live: Machine, new: Machine) -> None:
     """The pass compares again: an archive that was unpacked without an error proves nothing."""
     listings = iter(range(3))

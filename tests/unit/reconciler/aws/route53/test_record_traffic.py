@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from reconciler.aws.client.query import Reads
+from reconciler.aws.route53 import record_traffic
 from reconciler.errors import CloudError, Refused, SwapLost
 from reconciler.model import ledger as led
 from reconciler.model.ledger import NO_LEDGER
@@ -87,6 +91,36 @@ def test_the_ledger_says_whereto_whoever_asks(stage: RecordStage) -> None:
     stage.ledger = replace(NO_LEDGER, gen=stage.ledger.gen)
     with pytest.raises(Refused, match="nobody is live"):
         stage.traffic.switch("the record", stage.live, None)
+
+
+def test_no_client_is_led_to_a_stranger(stage: RecordStage) -> None:
+    """One of two machines has lost its address to somebody else's: the record stays."""
+    stage.traffic.join(order(stage))
+    at = tuple(sorted((stage.address(stage.new), stage.address(stage.stranger))))
+    stage.ledger = led.next_generation(stage.ledger, live=led.Live(DEPLOY, at))
+    with pytest.raises(CloudError, match=f"not the addresses of running machines of {DEPLOY}"):
+        stage.traffic.switch("the record", stage.new, None)
+    assert stage.value() == stage.address(stage.live)
+
+
+def test_a_stranger_with_the_same_private_address_is_not_meant(
+    stage: RecordStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Networks of one account may use the same addresses: the release's switch goes through."""
+
+    class Shared(Reads):
+        def by_filter(
+            self, operation: str, name: str, values: Sequence[str], **request: Any
+        ) -> Iterator[dict[str, Any]]:
+            for page in super().by_filter(operation, name, values, **request):
+                yield page
+                for one in page["Reservations"]:
+                    found = [{**m, "InstanceId": "i-0f", "Tags": []} for m in one["Instances"]]
+                    yield {"Reservations": [{"Instances": found}]}
+
+    monkeypatch.setattr(record_traffic, "Reads", Shared)
+    released(stage)
+    assert stage.value() == stage.address(stage.new)
 
 
 def test_a_record_moved_by_a_person_is_blocked(stage: RecordStage) -> None:

@@ -104,6 +104,23 @@ def test_a_scope_that_fails_says_so_in_its_result(
     assert not answer["complete"]
 
 
+def test_a_killed_sweep_leaves_no_earlier_result(
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file has the result of an hour ago: it would count as this run's, and as clean."""
+    where = tmp_path / "results" / "here.json"
+    words = ("sweep", "--scope", HOME, "--result", str(where))
+    assert run(estate, *words) == Exit.DONE
+    monkeypatch.setattr(
+        "reconciler.wiring.fleet_builder.build_scope", lambda *_: pytest.fail("killed")
+    )
+    with pytest.raises(pytest.fail.Exception):
+        run(estate, *words)
+    meanwhile = file(where)
+    assert (meanwhile["exit"], meanwhile["answer"]) == (Exit.DIRT, {})
+    assert "has not ended" in meanwhile["message"]
+
+
 def test_results_in_a_bucket(estate: Estate, capsys: pytest.CaptureFixture[str]) -> None:
     """The same with `s3://`, for workers that share no disk."""
     estate.aws(HERE, "us-east-1").s3_once.create_bucket(Bucket="sweeps")
@@ -136,6 +153,7 @@ def test_a_scope_without_services_is_read_and_left_alone(estate: Estate, tmp_pat
         ("--scope", "eu-west-1"),
         ("--scope", "999999999999/eu-west-1"),
         ("--scope", HOME, "--service", "shop"),
+        ("--scope", HOME, "--result", "x.json", "--young"),
         ("--result", "x.json"),
     ],
 )

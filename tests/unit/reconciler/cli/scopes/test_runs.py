@@ -142,6 +142,17 @@ def test_a_scope_without_an_inventory_is_missing(workers: Workers) -> None:
     workers.collate(code=Exit.DIRT)
 
 
+def test_a_run_of_an_older_day_is_not_gone_on_with(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state machine may be tried again for two weeks: its result would be today's, and clean."""
+    workers.inventories()
+    workers.ledgers()
+    monkeypatch.setattr("reconciler.sweep.scopes.execution.MAX_AGE", timedelta(seconds=-1))
+    assert "is of another run" in workers.execute(HOME, code=Exit.REFUSED)["message"]
+    workers.collate(code=Exit.DIRT)
+
+
 def test_the_breaker_counts_by_run(workers: Workers) -> None:
     """A worker died after its plan was agreed to: the next one deletes that set and no other."""
     estate = workers.estate

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import ConfigError
+from reconciler.errors import CloudError, ConfigError
 from reconciler.ports.objects import Objects
 from reconciler.wiring.scopes.run_place import open_file, open_place
 from tests.support.aws_api import Api
@@ -46,6 +46,14 @@ def test_the_first_writer_wins(objects: Objects) -> None:
     found = objects.get("plan.json")
     assert found is not None
     assert found.body == b"first"
+
+
+def test_a_writer_beside_another_does_not_take_its_own_for_the_first(api: Api) -> None:
+    """S3 answers 409 while the other's is not there yet: two plans would be executed."""
+    api.aws.in_region("us-east-1").s3_once.create_bucket(Bucket="sweeps")
+    api.fault("PutObject", "error", code="ConditionalRequestConflict", status=409, times=0)
+    with pytest.raises(CloudError, match=r"plan.json is being written by somebody else"):
+        open_place("s3://sweeps/today").put_first("plan.json", b"second")
 
 
 def test_a_place_that_is_none_is_refused(api: Api, tmp_path: Path) -> None:

@@ -132,6 +132,15 @@ def test_ledgers_that_are_read_again_change_nothing(files: RunFiles) -> None:
         files.frozen(str(PLACE))
 
 
+@pytest.mark.parametrize("folder", [INVENTORY, "ledgers", "results"])
+def test_a_run_does_not_begin_in_the_folder_of_another(files: RunFiles, folder: str) -> None:
+    """What yesterday's workers left there would stand for a worker that dies today."""
+    files.begin([])  # tried again, before anything else was done
+    files.objects.put(key_of(folder, str(PLACE)), b"{}")
+    with pytest.raises(ConfigError, match="today has the files of another run"):
+        files.begin([])
+
+
 def test_a_scope_without_an_inventory_is_refused(files: RunFiles, tmp_path: Path) -> None:
     """And a run that nobody began."""
     with pytest.raises(Refused, match="its inventory was not there"):
