@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from botocore.stub import ANY, Stubber
 
@@ -28,7 +30,12 @@ def test_every_question_is_asked_to_its_last_page(
             ]
             asked = {"ServiceCode": code, "Filters": filters, "MaxResults": 100}
             first, last = (
-                product("Compute Instance", "0.1", instanceType=f"{number}.{len(wanted)}.{code}")
+                product(
+                    "Compute Instance",
+                    "0.1",
+                    operatingSystem="Linux",
+                    instanceType=f"{number}.{len(wanted)}.{code}",
+                )
                 for number in (1, 2)
             )
             stub.add_response("get_products", {"PriceList": [first], "NextToken": "more"}, asked)
@@ -36,7 +43,7 @@ def test_every_question_is_asked_to_its_last_page(
         monkeypatch.setattr(Aws, "client", lambda *_: client)
         found = fetch(api.aws, REGION)
         stub.assert_no_pending_responses()
-    assert set(found.values()) == {0.1}
+    assert set(found.values()) == {Decimal("0.1")}
 
 
 def test_an_answer_that_is_not_understood(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

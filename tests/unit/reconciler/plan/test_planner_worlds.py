@@ -18,6 +18,7 @@ from reconciler.model.ledger import Ending, Ledger
 from reconciler.model.resource import APART, DATABASE, IMAGE, INSTANCE, RDS_INSTANCE, Gap, Resource
 from reconciler.model.tags import Label
 from reconciler.plan.service_plan import ServicePlan, wave
+from reconciler.plan.standby import Standby, units_of, units_tag
 from reconciler.sweep.runner import ROUNDS
 from tests.support.shared_databases import databases, users
 from tests.support.shop_world import HOME, LEDGER, PLACE
@@ -246,9 +247,16 @@ def _applied(world: World, service_plan: ServicePlan) -> World:
     gone = {one.resource.key for one in service_plan.deletes}
     verdicts = {one.resource.key: one for one in service_plan.verdicts}
     repaired = {(one.deploy, one.role) for one in service_plan.repairs}
+    rests = {one.machine.key: one.stage for one in service_plan.rests}
 
     def mend(one: Resource) -> Resource:
         verdict = verdicts.get(one.key)
+        if one.key in rests:
+            stage = rests[one.key]
+            told = {**one.tags, t.UNITS: units_tag(units_of(one.tags[t.UNITS]), stage)}
+            return replace(
+                one, tags=told, state="stopped" if stage is Standby.PARKED else one.state
+            )
         role = verdict.reason if verdict else None
         if one.deploy in service_plan.forget and role not in (Reason.FOREIGN, Reason.LOOK_ALIKE):
             one = replace(one, tags={**one.tags, t.STATE: "left"})

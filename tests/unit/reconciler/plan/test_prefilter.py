@@ -65,6 +65,8 @@ def _keys(resources: Iterable[Resource]) -> list[tuple[str, str, str]]:
     return [one.key for one in resources]
 
 
+# A world of many resources is long in words; it is shortened before it is shown.
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @given(worlds())
 def test_it_does_the_same_in_any_world(world: World) -> None:
     """Whatever is not described would have been kept, and nothing of it would have been mended."""
