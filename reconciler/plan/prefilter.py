@@ -13,7 +13,7 @@ not name each resource that it keeps.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.gc.desired_state import DESIRED, HANDS_OFF
 from reconciler.gc.verdict import Role, Root, Roots, role
@@ -42,11 +42,16 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Service:
-    """Decides for one service whether a group is skipped."""
+    """Decides for one service whether a group is skipped.
+
+    `leaving` are the deploys that this sweep would forget, with their labels: something that only
+    a description shows may keep one of them, and then it is repaired like any other.
+    """
 
     root: Root
     labels: Mapping[DeployId, frozenset[Label | None]]
     swaps: Swaps
+    leaving: Mapping[DeployId, frozenset[Label | None]] = field(default_factory=dict)
     stages: Mapping[DeployId, Standby] = field(default_factory=dict)
 
     def keeps(self, group: Group, deploy: DeployId) -> bool:
@@ -103,7 +108,9 @@ def _service(root: Root, databases: Sequence[Resource], ask: SweepRequest) -> _S
     if _is_in_doubt(root) or _has_odd_database(found, root, databases):
         return _Service(root, {}, found)
     labels = {deploy: _labels(found.ledger, deploy) for deploy in found.ledger.rooted}
-    return _Service(root, labels, found, ask.stages(found.ledger, root))
+    old = replace(root.ledger, lease=found.ledger.lease)
+    leaving = {deploy: _labels(old, deploy) for deploy in old.rooted if deploy not in labels}
+    return _Service(root, labels, found, leaving, ask.stages(found.ledger, root))
 
 
 def _is_in_doubt(root: Root) -> bool:
@@ -120,12 +127,16 @@ def _has_odd_database(found: Swaps, root: Root, databases: Iterable[Resource]) -
         deploy = database.deploy
         if deploy is None or deploy.service != root.home.service:
             continue
-        user = found.ledger.user_of(deploy)
-        current = role(found.ledger, user) if user is not None else None
-        writable = DESIRED[current].writable if current is not None else None
-        if writable is not None and database.state != (OPEN if writable else SHUT):
+        if any(_deviates(ledger, database, deploy) for ledger in (found.ledger, root.ledger)):
             return True
     return False
+
+
+def _deviates(ledger: Ledger, database: Resource, deploy: DeployId) -> bool:
+    user = ledger.user_of(deploy)
+    current = role(ledger, user) if user is not None else None
+    writable = DESIRED[current].writable if current is not None else None
+    return writable is not None and database.state != (OPEN if writable else SHUT)
 
 
 def _labels(ledger: Ledger, deploy: DeployId) -> frozenset[Label | None]:
@@ -146,7 +157,11 @@ def _odd(tag_summary: TagSummary, services: Mapping[str, _Service]) -> set[str]:
         service = services.get(deploy.service) if deploy else None
         if service is None or deploy is None or service.root.problem:
             continue
-        if deploy in service.swaps.ledger.rooted and not service.keeps(group, deploy):
+        if deploy in service.leaving:
+            service = replace(service, labels=service.leaving)
+        elif deploy not in service.swaps.ledger.rooted:
+            continue
+        if not service.keeps(group, deploy):
             odd.add(deploy.service)
     return odd
 
