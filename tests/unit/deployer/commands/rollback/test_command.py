@@ -155,6 +155,9 @@ def test_a_thaw_of_another_generation_is_given_up(scene: Scene) -> None:
 
     scene.acts.then = meddle
     back(scene, discard_writes=True)
+    acts = [one for one in scene.acts if one.startswith(("swap", "shut", "thaw"))]
+    commit = max(number for number, act in enumerate(acts) if act.startswith("swap"))
+    assert acts[commit + 1] == f"shut {LIVE_DB}", "the follow-up's, before it opens the older one"
     assert not scene.server.is_shut(OLD_DB)
     assert scene.server.is_shut(LIVE_DB)
 
