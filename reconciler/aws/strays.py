@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
-from reconciler.aws.client.query import Reads, tags_of
+from reconciler.aws.client.query import Reads
 from reconciler.aws.client.session import Aws
+from reconciler.aws.elbv2.groups import Groups
+from reconciler.aws.elbv2.routes import Routes
 from reconciler.aws.kinds.elastic_ip import resource_of as address_of
-from reconciler.aws.kinds.image import snapshots_of
+from reconciler.aws.kinds.image import resource_of as image_of
 from reconciler.aws.kinds.instance import resource_of as machine_of
+from reconciler.aws.kinds.snapshot import resource_of as snapshot_of
 from reconciler.aws.kinds.volume import resource_of as volume_of
 from reconciler.cost.strays import LOAD_BALANCER, Account
 from reconciler.errors import AccessDenied, CloudError
-from reconciler.model.resource import IMAGE, SNAPSHOT, TARGET_GROUP, Resource
+from reconciler.model.resource import TARGET_GROUP, Resource
 
 _ENDED = ("terminated", "shutting-down")
-_TAGS_AT_ONCE = 20
 
 
 def look(aws: Aws, also_used: frozenset[str] = frozenset()) -> Account:
@@ -65,46 +67,23 @@ def _machines(reads: Reads) -> Iterator[Resource]:
 
 def _images(reads: Reads) -> Iterator[Resource]:
     for one in _each(reads, "describe_images", "Images", Owners=["self"]):
-        protected = one.get("DeregistrationProtection", "disabled")
-        yield Resource(
-            IMAGE,
-            one["ImageId"],
-            reads.place,
-            tags_of(one),
-            state=one.get("State", ""),
-            name=one.get("Name", ""),
-            created=_time(one.get("CreationDate", "")),
-            uses=snapshots_of(one),
-            shared=bool(one.get("Public")),
-            protected=protected.startswith("enabled"),
-        )
+        yield image_of(one, reads.place, shared=bool(one.get("Public")))
 
 
 def _snapshots(reads: Reads) -> Iterator[Resource]:
+    """Each with its volume as the source, whoever made it: that one may be gone."""
     for one in _each(reads, "describe_snapshots", "Snapshots", OwnerIds=["self"]):
-        yield Resource(
-            SNAPSHOT,
-            one["SnapshotId"],
-            reads.place,
-            tags_of(one),
-            state=one.get("State", ""),
-            type=one.get("StorageTier", ""),
-            source=one.get("VolumeId", ""),
-            created=one.get("StartTime"),
-            size_gb=one.get("VolumeSize", 0),
-        )
+        yield replace(snapshot_of(one, reads.place), source=one.get("VolumeId", ""))
 
 
 def _balancing(reads: Reads) -> Iterator[Resource]:
     """Target groups that are behind nothing or have no targets, balancers without a group."""
-    client: Any = reads.aws.elbv2
     leads: set[str] = set()
     groups = list(_each(reads, "describe_target_groups", "TargetGroups", service="elbv2", size=400))
     targets: dict[str, list[str]] = {}
     for group in groups:
-        health = client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])
-        reads.calls += 1
-        found = [each["Target"]["Id"] for each in health["TargetHealthDescriptions"]]
+        health = Groups(reads.aws).health(group["TargetGroupArn"])
+        found = [each["Target"]["Id"] for each in health]
         targets[group["TargetGroupArn"]] = found
         if found:
             leads |= set(group.get("LoadBalancerArns", ()))
@@ -112,7 +91,7 @@ def _balancing(reads: Reads) -> Iterator[Resource]:
         _each(reads, "describe_load_balancers", "LoadBalancers", service="elbv2", size=400)
     )
     arns = [each.get("LoadBalancerArn") or each["TargetGroupArn"] for each in balancers + groups]
-    tags = _tags(reads, arns)
+    tags = Routes(reads.aws).tags(arns)
     for one in balancers:
         arn = one["LoadBalancerArn"]
         used = (arn,) if arn in leads else ()
@@ -144,17 +123,6 @@ def _balancing_part(
     )
 
 
-def _tags(reads: Reads, arns: list[str]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for start in range(0, len(arns), _TAGS_AT_ONCE):
-        chunk = arns[start : start + _TAGS_AT_ONCE]
-        answer = reads.aws.elbv2.describe_tags(ResourceArns=chunk)
-        reads.calls += 1
-        for each in answer["TagDescriptions"]:
-            found[each["ResourceArn"]] = tags_of(each)
-    return found
-
-
 def _in_templates(reads: Reads) -> Iterator[str]:
     """The images of all versions of all launch templates."""
     for template in _each(reads, "describe_launch_templates", "LaunchTemplates", size=200):
@@ -172,7 +140,3 @@ def _in_configurations(reads: Reads) -> Iterator[str]:
     operation, field = "describe_launch_configurations", "LaunchConfigurations"
     for one in _each(reads, operation, field, service="autoscaling", size=100):
         yield one["ImageId"]
-
-
-def _time(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

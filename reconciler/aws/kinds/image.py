@@ -26,7 +26,7 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
     """The images of these ids; recently deregistered ones may still be listed as deregistered."""
     for page in reads.by_filter("describe_images", "image-id", ids, **OWN):
         for one in page["Images"]:
-            yield _resource(one, reads.place, shared=_is_shared(reads, one))
+            yield resource_of(one, reads.place, shared=_is_shared(reads, one))
 
 
 def snapshots_of(one: Raw) -> tuple[str, ...]:
@@ -56,7 +56,8 @@ def _granted(reads: Reads, one: Raw) -> Sequence[Raw]:
     return answer.get("LaunchPermissions") or ()
 
 
-def _resource(one: Raw, place: AccountRegion, *, shared: bool) -> Resource:
+def resource_of(one: Raw, place: AccountRegion, *, shared: bool) -> Resource:
+    """An image as DescribeImages describes it."""
     mappings = one.get("BlockDeviceMappings") or ()
     made = one.get("CreationDate", "")
     return Resource(

@@ -35,7 +35,7 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
     users = mapped.result()
     reads.count(beside)
     for one in found:
-        yield _resource(one, reads.place, tuple(users.get(one["SnapshotId"], ())))
+        yield resource_of(one, reads.place, tuple(users.get(one["SnapshotId"], ())))
 
 
 def _users(reads: Reads, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -55,7 +55,8 @@ def _source(one: Raw) -> str:
     return made_for[1] if made_for else str(one.get("VolumeId", ""))
 
 
-def _resource(one: Raw, place: AccountRegion, used_by: tuple[str, ...]) -> Resource:
+def resource_of(one: Raw, place: AccountRegion, used_by: tuple[str, ...] = ()) -> Resource:
+    """A snapshot as DescribeSnapshots describes it, and the images that map it."""
     return Resource(
         SNAPSHOT,
         one["SnapshotId"],
