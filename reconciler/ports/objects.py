@@ -8,8 +8,11 @@ from typing import Protocol
 
 
 @dataclass(frozen=True)
-class Object:
-    """An object's content, and the version that it has: another content has another version."""
+class StoredObject:
+    """An object's content, and its version, which a conditional write names.
+
+    Another content has another version.
+    """
 
     body: bytes
     version: str
@@ -26,7 +29,7 @@ class Objects(Protocol):
         """Write the object unless there is one; returns what is there now: the first writer's."""
         ...
 
-    def get(self, key: str) -> Object | None:
+    def get(self, key: str) -> StoredObject | None:
         """The object; None if there is none."""
         ...
 

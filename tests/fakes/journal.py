@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear, SwapLost
-from reconciler.ports.journal.store import StoredObject
+from reconciler.ports.objects import StoredObject
 
 
 class FakeJournal:

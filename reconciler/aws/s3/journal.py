@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import ClientError
 
 from reconciler.aws.client.errors import calling, code_of
+from reconciler.aws.s3.folder import CONFLICT, S3Folder
 from reconciler.errors import ConfigError, SwapLost
-from reconciler.ports.journal.store import StoredObject
+from reconciler.ports.objects import StoredObject
 
 if TYPE_CHECKING:
     from reconciler.aws.client.session import Aws
 
 T = TypeVar("T")
-
-_CONFLICT = {"PreconditionFailed", "ConditionalRequestConflict"}
-_MISSING = {"NoSuchKey", "404"}
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,7 @@ class S3Journal:
         answer = self._asked(
             "s3:PutObject",
             lambda client: client.put_object(
-                Bucket=self._bucket,
-                Key=f"{self._prefix}{key}",
+                **self._folder.at(key),
                 Body=body,
                 ContentType="application/json",
                 **condition,
@@ -51,41 +48,26 @@ class S3Journal:
 
     def get(self, key: str) -> StoredObject | None:
         """The object with its ETag; None if there is none."""
-
-        def read(client: Any) -> StoredObject | None:
-            try:
-                answer = client.get_object(Bucket=self._bucket, Key=f"{self._prefix}{key}")
-            except ClientError as error:
-                if code_of(error) in _MISSING:
-                    return None
-                raise
-            return StoredObject(answer["Body"].read(), str(answer["ETag"]))
-
-        return self._asked("s3:GetObject", read)
+        return self._asked("s3:GetObject", lambda client: self._folder.read(client, key))
 
     def keys(self, service: str, after: str = "") -> Iterator[str]:
         """The keys of the service, as S3 lists them: in their order, a thousand a page."""
-        first = f"{self._prefix}{service}/"
+        first = f"{self._folder.prefix}{service}/"
         more: dict[str, str] = {"StartAfter": f"{first}{after}"} if after else {}
         while True:
             page = self._asked("s3:ListBucket", partial(self._page, first, more))
             for item in page.get("Contents", ()):
-                yield str(item["Key"])[len(self._prefix) :]
+                yield str(item["Key"])[len(self._folder.prefix) :]
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def _page(self, prefix: str, more: dict[str, str], client: Any) -> Any:
-        return client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **more)
+        return client.list_objects_v2(Bucket=self._folder.bucket, Prefix=prefix, **more)
 
     @property
-    def _bucket(self) -> str:
-        return self.place.removeprefix("s3://").partition("/")[0]
-
-    @property
-    def _prefix(self) -> str:
-        prefix = self.place.removeprefix("s3://").partition("/")[2].strip("/")
-        return f"{prefix}/" if prefix else ""
+    def _folder(self) -> S3Folder:
+        return S3Folder(self.place)
 
     def _asked(self, action: str, call: Callable[[Any], T]) -> T:
         """Make one request. Raises SwapLost, AccessDenied, ConfigError, CloudError."""
@@ -94,7 +76,7 @@ class S3Journal:
             try:
                 return call(client)
             except ClientError as error:
-                if code_of(error) in _CONFLICT:
+                if code_of(error) in CONFLICT:
                     raise SwapLost(f"{action}: {self.place}: somebody else wrote it") from error
                 if code_of(error) == "NoSuchBucket":
                     raise self._no_bucket() from error
@@ -102,6 +84,6 @@ class S3Journal:
 
     def _no_bucket(self) -> ConfigError:
         return ConfigError(
-            f"journal: there is no bucket {self._bucket}",
-            cure=f"To make it            aws s3 mb s3://{self._bucket}",
+            f"journal: there is no bucket {self._folder.bucket}",
+            cure=f"To make it            aws s3 mb s3://{self._folder.bucket}",
         )

@@ -15,17 +15,15 @@ from botocore.exceptions import ClientError
 
 from reconciler.aws.client.errors import calling, code_of
 from reconciler.aws.client.session import Aws, ambient
+from reconciler.aws.s3.folder import CONFLICT, S3Folder
 from reconciler.errors import CloudError, ConfigError
 from reconciler.model.tags import AccountRegion
-from reconciler.ports.objects import Object
+from reconciler.ports.objects import StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 T = TypeVar("T")
-
-_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
-_MISSING = {"NoSuchKey", "404"}
 
 
 @dataclass(frozen=True)
@@ -36,16 +34,16 @@ class S3Objects:
 
     def put(self, key: str, body: bytes) -> str:
         answer = self._asked(
-            "s3:PutObject", lambda s3: s3.put_object(**self._at(key), Body=body, **_JSON)
+            "s3:PutObject", lambda s3: s3.put_object(**self._folder.at(key), Body=body, **_JSON)
         )
         return str(answer["ETag"])
 
     def put_first(self, key: str, body: bytes) -> bytes:
         def write(s3: S3Client) -> bytes | None:
             try:
-                s3.put_object(**self._at(key), Body=body, IfNoneMatch="*", **_JSON)
+                s3.put_object(**self._folder.at(key), Body=body, IfNoneMatch="*", **_JSON)
             except ClientError as error:
-                if code_of(error) not in _TAKEN:
+                if code_of(error) not in CONFLICT:
                     raise
                 return None
             return body
@@ -59,26 +57,17 @@ class S3Objects:
             raise CloudError(f"{self.place}/{key} is being written by somebody else: try again")
         return standing.body
 
-    def get(self, key: str) -> Object | None:
-        def read(s3: S3Client) -> Object | None:
-            try:
-                answer = s3.get_object(**self._at(key))
-            except ClientError as error:
-                if code_of(error) in _MISSING:
-                    return None
-                raise
-            return Object(answer["Body"].read(), str(answer["ETag"]))
-
-        return self._asked("s3:GetObject", read)
+    def get(self, key: str) -> StoredObject | None:
+        return self._asked("s3:GetObject", lambda s3: self._folder.read(s3, key))
 
     def versions(self, folder: str) -> Iterator[tuple[str, str]]:
-        prefix = f"{self._prefix}{folder}/" if folder else self._prefix
+        prefix = f"{self._folder.prefix}{folder}/" if folder else self._folder.prefix
 
         def listed(s3: S3Client) -> list[tuple[str, str]]:
             pages = s3.get_paginator("list_objects_v2")
-            asked = pages.paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/")
+            asked = pages.paginate(Bucket=self._folder.bucket, Prefix=prefix, Delimiter="/")
             return [
-                (str(one["Key"])[len(self._prefix) :], str(one["ETag"]))
+                (str(one["Key"])[len(self._folder.prefix) :], str(one["ETag"]))
                 for page in asked
                 for one in page.get("Contents", ())
                 if str(one["Key"]).endswith(".json")
@@ -92,28 +81,20 @@ class S3Objects:
         return Aws(AccountRegion(account, region))
 
     @property
-    def _bucket(self) -> str:
-        return self.place.removeprefix("s3://").partition("/")[0]
-
-    @property
-    def _prefix(self) -> str:
-        prefix = self.place.removeprefix("s3://").partition("/")[2].strip("/")
-        return f"{prefix}/" if prefix else ""
-
-    def _at(self, key: str) -> dict[str, Any]:
-        return {"Bucket": self._bucket, "Key": f"{self._prefix}{key}"}
+    def _folder(self) -> S3Folder:
+        return S3Folder(self.place)
 
     def _asked(self, action: str, call: Callable[[S3Client], T]) -> T:
         client = self._aws.s3
-        with calling(f"{action} in {self._bucket}"):
+        with calling(f"{action} in {self._folder.bucket}"):
             try:
                 return call(client)
             except ClientError as error:
                 if code_of(error) != "NoSuchBucket":
                     raise
                 raise ConfigError(
-                    f"there is no bucket {self._bucket}",
-                    cure=f"To make it   aws s3 mb s3://{self._bucket}",
+                    f"there is no bucket {self._folder.bucket}",
+                    cure=f"To make it   aws s3 mb s3://{self._folder.bucket}",
                 ) from error
 
 

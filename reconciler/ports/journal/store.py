@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
-
-@dataclass(frozen=True)
-class StoredObject:
-    """An object's bytes, and the version that a conditional write names."""
-
-    body: bytes
-    version: str
+from reconciler.ports.objects import StoredObject
 
 
 class JournalStore(Protocol):

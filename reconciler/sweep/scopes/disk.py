@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import CloudError, ConfigError
-from reconciler.ports.objects import Object
+from reconciler.ports.objects import StoredObject
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class DiskObjects:
             written.unlink()
         return body
 
-    def get(self, key: str) -> Object | None:
+    def get(self, key: str) -> StoredObject | None:
         try:
             body = (self.root / key).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise CloudError(f"{self.root / key} cannot be read: {error.strerror}") from error
-        return Object(body, _version(body))
+        return StoredObject(body, _version(body))
 
     def versions(self, folder: str) -> Iterator[tuple[str, str]]:
         for path in sorted((self.root / folder).glob("*.json")):
