@@ -152,6 +152,25 @@ def test_an_odd_service_is_described_whole(healthy: TagSummary, root: Root) -> N
     assert wanted(healthy, root) == {one for ids in healthy.groups.values() for one in ids}
 
 
+@pytest.mark.parametrize(
+    ("state", "label", "whole"),
+    [("shut", "retired", False), ("open", "retired", True), ("shut", "live", True)],
+)
+def test_what_may_not_be_forgotten_after_all_is_repaired(
+    healthy: TagSummary, state: str, label: str, whole: bool
+) -> None:
+    """A forgetting may be kept from happening: then a deviation of that deploy is a repair."""
+    (shut,) = (one for one in ALL if one.deploy == OLD and one.kind == DATABASE)
+    groups = {
+        group._replace(label=label) if group.deploy == str(OLD) else group: ids
+        for group, ids in healthy.groups.items()
+    }
+    ask = SweepRequest(Retention(keep=0))
+    census = TagSummary(PLACE, groups)
+    found = choose(census, (replace(shut, state=state),), {"shop": ROOT}, {"shop": ask})
+    assert (LIVE in {deploy for deploy, _ in found.plain}) is not whole
+
+
 def test_a_wrong_label_describes_its_whole_service(healthy: TagSummary) -> None:
     """A repair needs every thing of its deploy, and of the one that takes over."""
     first = next(
