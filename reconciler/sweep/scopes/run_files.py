@@ -47,8 +47,8 @@ class RunFiles:
         """
         if any(next(self.objects.versions(one), None) for one in (INVENTORY, "ledgers", "results")):
             raise ConfigError(
-                f"{self.name} has the files of another run: each has a folder of its own",
-                cure="To begin one   reconciler scopes --run with a folder that is empty",
+                f"{self.name} has the files of another run: each run begins in an empty folder",
+                cure="To begin one in a new folder   reconciler scopes --run DIR",
             )
         self.objects.put(SCOPES, json.dumps(list(scopes)).encode())
 
