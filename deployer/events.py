@@ -184,7 +184,9 @@ class Released:
     `old_answers_until`: until when a resolver may still send clients to the old machines, or a load
     balancer lets them end their requests there.
     `frozen_seconds`: how long writes were refused; None if they were not.
-    `kept_per_hour`, `parked_per_hour`: $/h of the release kept for rollback; None if not known.
+    `per_hour`: $/h of the new release; None if not known.
+    `kept_per_hour`, `parked_per_hour`: $/h of the release kept for rollback, now and once it is
+    parked; None if not known, or never parked.
     `schema`: what the migrations did, as text.  `unfinished`: follow-ups that failed.
     """
 
@@ -201,6 +203,7 @@ class Released:
     kept_per_hour: float | None = None
     parked_per_hour: float | None = None
     unfinished: tuple[str, ...] = ()
+    per_hour: float | None = None
 
 
 @dataclass(frozen=True)
