@@ -182,11 +182,9 @@ class Released:
     """The service is live on the new release.
 
     `old_answers_until`: until when a resolver may still send clients to the old machines, or a load
-    balancer lets them end their requests there.
-    `frozen_seconds`: how long writes were refused; None if they were not.
-    `per_hour`: $/h of the new release; None if not known.
-    `kept_per_hour`, `parked_per_hour`: $/h of the release kept for rollback, now and once it is
-    parked; None if not known, or never parked.
+    balancer lets them end their requests there. `frozen_seconds`: how long writes were refused;
+    None if they were not. `per_hour`: $/h of the new release; `kept_per_hour`, `parked_per_hour`:
+    of the one kept for rollback, now and parked; None: unknown, or never parked.
     `schema`: what the migrations did, as text.  `unfinished`: follow-ups that failed.
     """
 
