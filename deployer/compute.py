@@ -27,7 +27,10 @@ class Disk:
 
 @dataclass(frozen=True)
 class InstanceFacts:
-    """The properties of a machine that a clone copies, and its addresses; `root` is a device."""
+    """The properties of a machine that a clone copies, and its addresses; `root` is a device.
+
+    `platform` is EC2's PlatformDetails, which its price depends on.
+    """
 
     id: str
     state: str
@@ -45,6 +48,7 @@ class InstanceFacts:
     tags: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     root: str = ""
+    platform: str = ""
 
 
 @dataclass(frozen=True)

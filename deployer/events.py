@@ -182,9 +182,9 @@ class Released:
     """The service is live on the new release.
 
     `old_answers_until`: until when a resolver may still send clients to the old machines, or a load
-    balancer lets them end their requests there.
-    `frozen_seconds`: how long writes were refused; None if they were not.
-    `kept_per_hour`, `parked_per_hour`: $/h of the release kept for rollback; None if not known.
+    balancer lets them end their requests there. `frozen_seconds`: how long writes were refused;
+    None if they were not. `per_hour`: $/h of the new release; `kept_per_hour`, `parked_per_hour`:
+    of the one kept for rollback, now and parked; None: unknown, or never parked.
     `schema`: what the migrations did, as text.  `unfinished`: follow-ups that failed.
     """
 
@@ -201,6 +201,7 @@ class Released:
     kept_per_hour: float | None = None
     parked_per_hour: float | None = None
     unfinished: tuple[str, ...] = ()
+    per_hour: float | None = None
 
 
 @dataclass(frozen=True)

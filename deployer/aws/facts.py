@@ -45,6 +45,7 @@ def instance_facts(one: dict[str, Any], volumes: Mapping[str, Raw]) -> InstanceF
         addresses=addresses_of(one),
         tags=tags_of(one),
         root=one.get("RootDeviceName", ""),
+        platform=one.get("PlatformDetails", ""),
         reason=_reason(one) or one.get("StateTransitionReason", ""),
     )
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from deployer import events as e
 from deployer.output.board import Board
+from reconciler.cost import estimate
 from reconciler.util import humanize
 
 WIDTH = 80
@@ -20,6 +21,7 @@ def released(event: e.Released) -> list[str]:
         "schema": event.schema,
         "jobs": _jobs(event.jobs, event.was),
         "cost": _cost(event),
+        "kept": _kept(event),
     }
     lines = [right(f"{event.service} is live on {event.release}{was}", event.seconds)]
     lines += _facts(facts) + _unfinished(event.service, event.unfinished)
@@ -153,11 +155,25 @@ def _jobs(jobs: tuple[str, ...], was: str) -> str:
 
 
 def _cost(event: e.Released) -> str:
-    if not event.was or event.kept_per_hour is None:
+    return f"{event.release}: {_month(event.per_hour)}"
+
+
+def _kept(event: e.Released) -> str:
+    if not event.was:
         return ""
     parked = event.parked_per_hour
-    tail = f", {humanize.hourly(parked)} once parked" if parked is not None else ""
-    return f"{event.was} kept for rollback: {humanize.hourly(event.kept_per_hour)}{tail}"
+    tail = f", {humanize.money(_monthly(parked))} once parked" if parked is not None else ""
+    return f"{event.was} for rollback: {_month(event.kept_per_hour)}{tail}"
+
+
+def _month(hourly: float | None) -> str:
+    if hourly is None:
+        return "unknown"
+    return f"{humanize.money(_monthly(hourly))} a month ({humanize.hourly(hourly)})"
+
+
+def _monthly(hourly: float) -> float:
+    return hourly * estimate.MONTH
 
 
 def _unfinished(service: str, unfinished: tuple[str, ...]) -> list[str]:

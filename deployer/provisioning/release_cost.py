@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from deployer.compute import Disk
 from reconciler.config.service import Service
 from reconciler.cost import estimate
 from reconciler.cost.estimate import Sum
 from reconciler.cost.price_list import Prices
-from reconciler.model.resource import INSTANCE, SNAPSHOT, VOLUME, Resource
+from reconciler.model.resource import INSTANCE, SNAPSHOT, VOLUME, BillingTerms, Resource
 from reconciler.util import humanize
 from reconciler.util.duration import format_duration
 
@@ -23,6 +23,7 @@ class NewMachines:
     disks: tuple[Disk, ...]
     public: bool
     count: int = 1
+    platform: str = ""
 
 
 def cost_lines(service: Service, fleet: NewMachines, prices: Prices) -> tuple[str, ...]:
@@ -35,6 +36,43 @@ def cost_lines(service: Service, fleet: NewMachines, prices: Prices) -> tuple[st
         f"live beside it, until it is parked: {_dollars(running)}",
         f"for rollback: {_kept(service, running, kept)}",
     )
+
+
+def hourly_cost(service: Service, fleet: NewMachines, prices: Prices) -> float | None:
+    """$/h of the release itself; None where a price is not known."""
+    return _known(_sum(_machines(service, fleet), prices))
+
+
+def kept_costs(
+    service: Service, kept: Iterable[Resource], disks: Sequence[Disk], prices: Prices
+) -> tuple[float | None, float | None]:
+    """$/h of a release that is kept for rollback, now and once it is parked; None: not known.
+
+    `disks`: those of each of its machines. An adopted machine's volumes carry no tags, and are not
+    among `kept`.
+    """
+    resources = list(kept)
+    machines = [one for one in resources if one.kind == INSTANCE]
+    known = {one.id for one in resources}
+    for machine in machines:
+        if not known.intersection(machine.uses):
+            resources += _volumes(service, disks)
+    if not machines:
+        return None, None
+    halted = [_halted(one) for one in resources]
+    parks = service.park == "stop"
+    return _known(_sum(resources, prices)), _known(_sum(halted, prices)) if parks else None
+
+
+def _halted(resource: Resource) -> Resource:
+    """What is left of it when the machine stands still: a lent address is gone."""
+    if resource.kind != INSTANCE:
+        return resource
+    return replace(resource, state="stopped", public_ips=len(resource.elastic))
+
+
+def _known(cost: Sum) -> float | None:
+    return None if cost.unknown else float(cost.hourly)
 
 
 def _kept(service: Service, running: Sum, kept: Sum) -> str:
@@ -56,20 +94,35 @@ def _machines(service: Service, fleet: NewMachines) -> list[Resource]:
         state="running",
         type=fleet.type,
         public_ips=int(fleet.public),
+        billing=BillingTerms(platform=fleet.platform),
     )
     return [machine] * fleet.count + _disks(service, fleet)
 
 
 def _disks(service: Service, fleet: NewMachines) -> list[Resource]:
-    """The volumes of every machine, and the snapshots of the one image."""
-    volumes = [
-        Resource(VOLUME, one.device, service.place, type=one.type, size_gb=one.size_gb)
-        for one in fleet.disks
-    ]
+    """The volumes of every machine, and the snapshots of the one image.
+
+    A machine has a disk, also where it is not known which: then its price is not known.
+    """
+    volumes = _volumes(service, fleet.disks or (Disk("disk", 0),))
     image = [
         Resource(SNAPSHOT, one.device, service.place, size_gb=one.size_gb) for one in fleet.disks
     ]
     return volumes * fleet.count + image
+
+
+def _volumes(service: Service, disks: Sequence[Disk]) -> list[Resource]:
+    return [
+        Resource(
+            VOLUME,
+            one.device,
+            service.place,
+            type=one.type,
+            size_gb=one.size_gb,
+            billing=BillingTerms(iops=one.iops or 0, throughput=one.throughput or 0),
+        )
+        for one in disks
+    ]
 
 
 def _sum(resources: Sequence[Resource], prices: Prices) -> Sum:

@@ -121,6 +121,7 @@ class Created:
     source   the live machine whose disk is copied; None for a first release
     stopped  why an image hook may have left live stopped: the end of the hook was not observed
     public   whether the machines get public addresses, for the record or to be reached there
+    per_hour what the machines, their disks and their image cost; None if not known
     joined   what was made to lead traffic to the machines (target groups), for `join_order`
     drain    how long requests may be in flight after the switch; None: the record's TTL says it
     """
@@ -135,6 +136,7 @@ class Created:
     launched: tuple[str, ...] = ()
     facts: tuple[InstanceFacts, ...] = ()
     public: bool = False
+    per_hour: float | None = None
     machines: tuple[NewMachine, ...] = ()
     join_order: JoinOrder | None = None
     joined: tuple[str, ...] = ()

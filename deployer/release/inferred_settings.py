@@ -44,6 +44,7 @@ class Shape:
     disks: tuple[Disk, ...]
     public: bool
     origins: tuple[Inferred, ...]
+    platform: str = ""
 
 
 def birth_tags(run: ReleaseContext) -> BirthTags:
@@ -98,6 +99,7 @@ def shape(service: Service, live: InstanceFacts | None, at: tuple[str, ...]) -> 
         else (),
         public,
         tuple(found),
+        live.platform if live else "",
     )
 
 

@@ -121,7 +121,7 @@ def _costs(ports: Ports, wanted: Shape | None) -> tuple[str, ...]:
     if wanted is None:
         return ()
     count = ports.service.instance.count
-    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, count)
+    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, count, wanted.platform)
     return cost_lines(ports.service, fleet, ports.prices)
 
 

@@ -16,6 +16,7 @@ from functools import partial
 from deployer import events as e
 from deployer.ports import Ports
 from deployer.provisioning.code_archive import CodeArchive, packed
+from deployer.provisioning.release_cost import kept_costs
 from deployer.release.context import ReleaseContext, ReleaseInputs, ReleaseOptions, StartingPoint
 from deployer.release.lease_holder import LeaseHolder
 from deployer.release.lease_terms import terms_of
@@ -34,7 +35,6 @@ from deployer.release.steps.start import start
 from deployer.release.traffic_switch import health, traffic
 from deployer.release.undo import Undone, close_sessions, settled, undo
 from reconciler.config.loader import refuse_unbuilt
-from reconciler.cost import estimate
 from reconciler.errors import BakeFailed, CommandTimedOut, DirtRemains, FollowUpFailed, ToolError
 from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_home import settle
@@ -239,22 +239,22 @@ def _baked(run: ReleaseContext) -> str:
         raise
 
 
-def _kept_per_hour(run: ReleaseContext) -> float | None:
-    """$/h of the release that is kept for rollback; None where a price is not known."""
+def _kept_per_hour(run: ReleaseContext) -> tuple[float | None, float | None]:
+    """$/h of the release that is kept for rollback, now and parked; None where it is not known."""
     service_plan, live = run.start.service_plan, run.start.reading.ledger.live
-    if live is None:
-        return None
-    resources = [
-        verdict.resource for verdict in service_plan.verdicts if verdict.resource.deploy == live.id
+    owned = [
+        verdict.resource
+        for verdict in service_plan.verdicts
+        if live is not None and verdict.resource.deploy == live.id
     ]
-    now, prices = service_plan.root.now, run.ports.prices
-    cost = estimate.add(estimate.of(resource, now, prices) for resource in resources)
-    return float(cost.hourly) if resources and not cost.unknown else None
+    source = run.created.source
+    return kept_costs(run.ports.service, owned, source.disks if source else (), run.ports.prices)
 
 
 def released(run: ReleaseContext, seconds: float) -> e.Released:
     """The summary once the release is live."""
     drain = run.created.drain or timedelta(seconds=run.start.reading.drain_ttl)
+    kept, parked = _kept_per_hour(run)
     return e.Released(
         service=run.ports.service.name,
         deploy=str(run.deploy),
@@ -267,6 +267,8 @@ def released(run: ReleaseContext, seconds: float) -> e.Released:
         # Report jobs as started here only if that was confirmed.
         jobs=() if run.unfinished else run.ports.service.app.jobs,
         schema=run.database.schema,
-        kept_per_hour=_kept_per_hour(run),
+        kept_per_hour=kept,
+        parked_per_hour=parked,
         unfinished=tuple(run.unfinished),
+        per_hour=run.created.per_hour,
     )

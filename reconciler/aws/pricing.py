@@ -33,7 +33,12 @@ QUESTIONS: Sequence[tuple[str, Mapping[str, str]]] = (
     ),
     ("AmazonRDS", {"productFamily": "Database Storage"}),
     ("AmazonRDS", {"productFamily": "Provisioned IOPS"}),
+    ("AmazonRDS", {"productFamily": "Provisioned Throughput"}),
     ("AmazonRDS", {"productFamily": "Storage Snapshot"}),
+    *(
+        ("AWSELB", {"productFamily": f"Load Balancer-{kind}"})
+        for kind in ("Application", "Network", "Gateway")
+    ),
 )
 """Service code, and product filters: all of these must match."""
 

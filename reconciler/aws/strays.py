@@ -15,17 +15,20 @@ from reconciler.aws.kinds.image import resource_of as image_of
 from reconciler.aws.kinds.instance import resource_of as machine_of
 from reconciler.aws.kinds.snapshot import resource_of as snapshot_of
 from reconciler.aws.kinds.volume import resource_of as volume_of
-from reconciler.cost.strays import LOAD_BALANCER, Account
+from reconciler.cost.rates import LOAD_BALANCER
+from reconciler.cost.strays import Account
 from reconciler.errors import AccessDenied, CloudError
 from reconciler.model.resource import TARGET_GROUP, Resource
 
 _ENDED = ("terminated", "shutting-down")
+_PARAMETER = "resolve:ssm:"
+"""A template may name a parameter that has the image's id: which one that is was not read."""
 
 
 def look(aws: Aws, also_used: frozenset[str] = frozenset()) -> Account:
-    """Everything that may be a stray, and the images that something uses.
+    """Everything that may be a stray, and the ids of what something uses.
 
-    `also_used`: images that files name. Raises AccessDenied, CloudError where the EC2 lists
+    `also_used`: ids that files name. Raises AccessDenied, CloudError where the EC2 lists
     themselves are not to be had; what else cannot be read is named in the result.
     """
     reads = Reads(aws)
@@ -40,8 +43,9 @@ def look(aws: Aws, also_used: frozenset[str] = frozenset()) -> Account:
     ]
     templates = _tried(unread, "launch templates", lambda: _in_templates(reads))
     configurations = _tried(unread, "launch configurations", lambda: _in_configurations(reads))
-    used = {*also_used, *templates, *configurations}
-    return Account(tuple(resources), frozenset(used), tuple(unread))
+    named = {*templates, *configurations}
+    unread += sorted(f"the image behind {one}" for one in named if one.startswith(_PARAMETER))
+    return Account(tuple(resources), frozenset(named | also_used), tuple(unread))
 
 
 def _tried(unread: list[str], what: str, read: Callable[[], Iterator[Any]]) -> list[Any]:
@@ -118,25 +122,39 @@ def _balancing_part(
         reads.place,
         tags.get(arn, {}),
         name=arn,
+        type=one.get("Type", ""),
         created=created,
         used_by=used_by,
+        public_ips=_public_zones(one),
     )
 
 
+def _public_zones(one: dict[str, Any]) -> int:
+    """A balancer that faces the internet has a public IPv4 address in each of its zones."""
+    open_ = one.get("Scheme") == "internet-facing"
+    has_none = one.get("IpAddressType") == "dualstack-without-public-ipv4"
+    return len(one.get("AvailabilityZones", ())) if open_ and not has_none else 0
+
+
 def _in_templates(reads: Reads) -> Iterator[str]:
-    """The images of all versions of all launch templates."""
+    """The images and snapshots of all versions of all launch templates."""
     for template in _each(reads, "describe_launch_templates", "LaunchTemplates", size=200):
         id_ = template["LaunchTemplateId"]
         versions = reads.pages("describe_launch_template_versions", size=200, LaunchTemplateId=id_)
         for page in versions:
             for version in page["LaunchTemplateVersions"]:
-                image = version["LaunchTemplateData"].get("ImageId")
-                if image:
-                    yield image
+                yield from _named(version["LaunchTemplateData"])
 
 
 def _in_configurations(reads: Reads) -> Iterator[str]:
     """The images of launch configurations, which some groups of machines still use."""
     operation, field = "describe_launch_configurations", "LaunchConfigurations"
     for one in _each(reads, operation, field, service="autoscaling", size=100):
-        yield one["ImageId"]
+        yield from _named(one)
+
+
+def _named(launch: dict[str, Any]) -> Iterator[str]:
+    """What a template's version or a configuration launches from."""
+    disks = (each.get("Ebs") or {} for each in launch.get("BlockDeviceMappings") or ())
+    found = [launch.get("ImageId"), *(disk.get("SnapshotId") for disk in disks)]
+    yield from (one for one in found if one)

@@ -20,12 +20,15 @@ Index = Mapping[str, tuple[str, ...]]
 def read_index(reads: Reads, *, unfinished_only: bool) -> Index:
     """Everything that carries `deploy-id`, or, if `unfinished_only`, one of the labels above.
 
+    The deploys of what it finds are then known to `reads`, unless only labels were asked for.
     Raises CloudError, AccessDenied. Never returns a partial index.
     """
     found: dict[str, list[str]] = {}
     for page in reads.pages("describe_tags", Filters=_filters(unfinished_only)):
         for row in page["Tags"]:
             found.setdefault(row["ResourceType"], []).append(row["ResourceId"])
+            if row["Key"] == t.ID:
+                reads.know(row["Value"], (row["ResourceId"],))
     return {kind: tuple(dict.fromkeys(ids)) for kind, ids in found.items()}
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reconciler.model.tags import AccountRegion
     from reconciler.wiring.edges import Edges
 
+_RDS = ".rds.amazonaws.com"
 _FORMATS = ("table", "json", "csv", "markdown", "html")
 
 
@@ -129,6 +130,7 @@ def _audited(asked: CliContext, services: tuple[str, ...], wanted: Wanted) -> Re
     from reconciler.cost import price_cache
     from reconciler.cost.audit import report as audit
     from reconciler.cost.audit import untagged_volumes
+    from reconciler.cost.foreign import known_now
     from reconciler.sweep.runner import make_plan
     from reconciler.wiring.fleet_builder import build_fleet
     from reconciler.wiring.journal_store import told_by_journals
@@ -136,12 +138,11 @@ def _audited(asked: CliContext, services: tuple[str, ...], wanted: Wanted) -> Re
     settings, edges = connected(asked)
     plan = make_plan(build_fleet(settings, services, edges))
     volumes, unread = _volumes(edges, untagged_volumes(plan))
-    audited = audit(plan, price_cache.load(), wanted.back, volumes)
-    audited = replace(audited, gaps=(*audited.gaps, *unread))
-    if audited.now is not None:
-        saved, entries = told_by_journals(settings, edges, services, audited.now)
-        audited = replace(audited, saved=saved, entries=entries)
-    return narrowed(audited, wanted.only)
+    now = known_now(plan)
+    saved, entries = told_by_journals(settings, edges, services, now) if now else (None, ())
+    audited = audit(plan, price_cache.load(), wanted.back, volumes, entries)
+    audited = replace(audited, gaps=(*audited.gaps, *unread), saved=saved)
+    return with_shares(narrowed(audited, wanted.only), edges)
 
 
 def _volumes(
@@ -163,6 +164,30 @@ def _volumes(
         except (AccessDenied, CloudError) as error:
             unread.append(f"volumes of {place}: {error.message}")
     return found, unread
+
+
+def with_shares(audited: Report, edges: Edges) -> Report:
+    """With what databases take of RDS servers that no release has made."""
+    from reconciler.aws.client.query import Reads
+    from reconciler.aws.kinds.rds_instance import by_endpoint
+    from reconciler.cost.grouping import items_of
+    from reconciler.cost.shares import shares_of
+    from reconciler.errors import AccessDenied, CloudError
+    from reconciler.model.resource import DATABASE
+
+    resources = [item.verdict.resource for item in items_of(audited)]
+    databases = [one for one in resources if one.kind == DATABASE and _RDS in one.billing.server]
+    servers: dict[tuple[AccountRegion, str], Resource] = {}
+    unread: list[str] = []
+    for place in dict.fromkeys(one.place for one in databases):
+        try:
+            found = by_endpoint(Reads(edges.aws(place)))
+        except (AccessDenied, CloudError) as error:
+            unread.append(f"database servers of {place}: {error.message}")
+        else:
+            servers |= {(place, endpoint): server for endpoint, server in found.items()}
+    shares = shares_of(databases, servers, audited.prices)
+    return replace(audited, shares=shares, gaps=(*audited.gaps, *unread))
 
 
 def _say(asked: CliContext, audited: Report, form: str, view: View) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,13 @@ from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
     from reconciler.aws.client.session import Aws
-    from reconciler.cost.strays import Stray
+    from reconciler.cost.strays import Account, Stray
+    from reconciler.errors import ToolError
 
-_IMAGE = re.compile(r"\bami-[0-9a-f]{8,17}\b")
+_ID = re.compile(
+    rb"\b(?:(?:ami|snap|vol|i|eipalloc)-[0-9a-f]{8,17}\b"
+    rb"|arn:aws[a-z-]*:elasticloadbalancing:[\w:/.-]+)"
+)
 
 
 @click.command(
@@ -43,7 +48,7 @@ _IMAGE = re.compile(r"\bami-[0-9a-f]{8,17}\b")
     "paths",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
-    help="A file or folder that names images which are used. Repeatable.",
+    help="A file or folder that names ids of what is used. Repeatable.",
 )
 @common
 @pass_asked
@@ -65,7 +70,7 @@ def strays(
 
     log.set_up(verbose=asked.verbose)
     prices, now = price_cache.load(), datetime.now(UTC)
-    used = frozenset(image for path in paths for image in _named_in(path))
+    used = frozenset(_named_in(paths))
     found, unread = _found(list(_regions(regions)), used, now, old)
     asked.answer(
         "reconciler.strays/1",
@@ -78,20 +83,39 @@ def strays(
 def _found(
     places: list[Aws], used: frozenset[str], now: datetime, old: timedelta
 ) -> tuple[list[Stray], list[str]]:
-    """The strays of all regions, and what could not be read."""
-    from reconciler.aws.strays import look
+    """The strays of all regions, and what could not be read. Raises if no region could be."""
     from reconciler.cost import price_cache
+    from reconciler.cost.strays import in_order
     from reconciler.cost.strays import strays as judged
+    from reconciler.errors import ToolError
+    from reconciler.util.concurrency import side_by_side
 
     prices = price_cache.load()
     found: list[Stray] = []
     unread: list[str] = []
-    for aws in places:
-        account = look(aws, used)
-        found += judged(account, now, prices, old)
-        unread += [f"{aws.place.region}: {each}" for each in account.unread]
-    found.sort(key=lambda stray: (not stray.cost.unknown, -stray.cost.monthly))
-    return found, unread
+    answers = side_by_side(places, partial(_looked, used=used))
+    for aws, answer in zip(places, answers, strict=True):
+        region = aws.place.region
+        if isinstance(answer, ToolError):
+            unread.append(f"{region} as a whole: {answer.message}")
+        else:
+            found += judged(answer, now, prices, old)
+            unread += [f"{region}: {each}" for each in answer.unread]
+    errors = [answer for answer in answers if isinstance(answer, ToolError)]
+    if len(errors) == len(answers):
+        raise errors[0]
+    return in_order(found), unread
+
+
+def _looked(aws: Aws, used: frozenset[str]) -> Account | ToolError:
+    """A region, or why it could not be read: others are listed all the same."""
+    from reconciler.aws.strays import look
+    from reconciler.errors import AccessDenied, CloudError
+
+    try:
+        return look(aws, used)
+    except (AccessDenied, CloudError) as error:
+        return error
 
 
 def _regions(wanted: tuple[str, ...]) -> Iterator[Aws]:
@@ -105,8 +129,15 @@ def _regions(wanted: tuple[str, ...]) -> Iterator[Aws]:
     return (here.in_region(name) for name in names)
 
 
-def _named_in(path: Path) -> Iterator[str]:
-    """The ids of images in a file, or in every file of a folder; unreadable text names none."""
-    files = [path] if path.is_file() else (each for each in path.rglob("*") if each.is_file())
-    for file in files:
-        yield from _IMAGE.findall(file.read_text(encoding="utf-8", errors="replace"))
+def _named_in(paths: Iterable[Path]) -> Iterator[str]:
+    """The ids in these files, and in every file of these folders. Raises ConfigError."""
+    from reconciler.errors import ConfigError
+
+    for path in paths:
+        files = [path] if path.is_file() else (each for each in path.rglob("*") if each.is_file())
+        for file in files:
+            try:
+                with file.open("rb") as lines:
+                    yield from (one.decode() for line in lines for one in _ID.findall(line))
+            except OSError as error:
+                raise ConfigError(f"--also-used-in: {file}: {error.strerror}") from error

@@ -12,15 +12,17 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from reconciler.cost import estimate
-from reconciler.cost.estimate import Sum
+from reconciler.cost.estimate import Costs, Sum
 from reconciler.cost.foreign import ForeignResources, known_now, strangers
 from reconciler.cost.price_list import Prices
+from reconciler.cost.shares import DatabaseShare
 from reconciler.gc.retention import went_live
 from reconciler.gc.verdict import KEPT, Reason, Role, Verdict
 from reconciler.model import tags as t
 from reconciler.model.coverage import Read
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.journal.entry import Entry
+from reconciler.model.journal.live_periods import live_periods
 from reconciler.model.journal.savings import Savings, unrooted_since
 from reconciler.model.ledger import Ledger
 from reconciler.model.resource import INSTANCE, Resource
@@ -88,7 +90,8 @@ class Report:
 
     `orphans` and `let_go`, the adopted machines of no release any more, are also in `rows`;
     `foreign` resources are not, and only in a sum of their own. `saved`: by sweeps, as told by
-    journals; `entries`: the journals'. What was spent counts since birth, or for `back`.
+    journals; `entries`: the journals'. What was spent counts since birth, or for `back`. `shares`
+    of databases in their servers' prices are in no sum.
     """
 
     now: datetime | None
@@ -104,6 +107,7 @@ class Report:
     saved: Savings | None = None
     back: timedelta | None = None
     entries: tuple[Entry, ...] = ()
+    shares: tuple[DatabaseShare, ...] = ()
 
     @cached_property
     def garbage_since(self) -> Mapping[str, datetime]:
@@ -170,19 +174,6 @@ def _sums(parts: Iterable[tuple[str, Sum]]) -> Mapping[str, Sum]:
     return {name: estimate.add(every) for name, every in found.items()}
 
 
-@dataclass(frozen=True)
-class Costs:
-    """What costs are counted with: the prices, and how far back; None: since birth."""
-
-    prices: Prices
-    back: timedelta | None = None
-
-    def of(self, resource: Resource, now: datetime | None) -> Sum:
-        """One resource as a sum."""
-        since = now - self.back if now and self.back is not None else None
-        return estimate.of(resource, now, self.prices, since)
-
-
 def untagged_volumes(plan: Plan) -> tuple[tuple[AccountRegion, str], ...]:
     """The volumes that machines of ours use and that carry no tags of ours, as after an adoption.
 
@@ -222,13 +213,15 @@ def report(
     prices: Prices,
     back: timedelta | None = None,
     volumes: Iterable[Resource] = (),
+    entries: tuple[Entry, ...] = (),
 ) -> Report:
     """The audit of the resources in a plan; what was spent counts since birth, or so far back.
 
-    `volumes`: those of `untagged_volumes`, described.
+    `volumes`: those of `untagged_volumes`, described; `entries`: the journals'.
     """
     now = known_now(plan)
-    costs = Costs(prices, back)
+    ledgers = [service.root.ledger for service in plan.services]
+    costs = Costs(prices, back, live_periods(ledgers, entries))
     items = [
         _item(verdict, service_plan, now, costs)
         for service_plan in plan.services
@@ -241,7 +234,7 @@ def report(
         now=now,
         prices=prices,
         back=back,
-        rows=tuple(_rows(ours, [service.root.ledger for service in plan.services])),
+        rows=tuple(_rows(ours, ledgers)),
         orphans=tuple(item for item in items if _is_orphan(item.verdict)),
         let_go=tuple(item for item in items if item.verdict.let_go),
         foreign=(*(item for item in items if item.verdict.reason in STRANGE), *others),
@@ -249,6 +242,7 @@ def report(
         gaps=tuple(f"{gap.kind}s of {gap.place}: {gap.reason}" for gap in plan.inventory.gaps),
         strangers=strangers(plan, prices),
         reads=plan.inventory.reads,
+        entries=entries,
     )
 
 

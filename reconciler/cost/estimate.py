@@ -5,9 +5,9 @@ Every view adds up `Sum`s, so every view has the same figures. A month is 30 day
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from reconciler.cost import shipped
@@ -15,10 +15,12 @@ from reconciler.cost.price_list import Prices
 from reconciler.cost.rates import MONTH, rate
 from reconciler.cost.spent import MONTH_SECONDS, Window, spent
 from reconciler.model import resource as kinds
+from reconciler.model.journal.live_periods import LivePeriod
 from reconciler.model.resource import Resource
 
 __all__ = [
     "MONTH",
+    "Costs",
     "Sum",
     "add",
     "as_number",
@@ -118,11 +120,15 @@ def so_far(resource: Resource, now: datetime | None, prices: Prices) -> Decimal 
 
 
 def of(
-    resource: Resource, now: datetime | None, prices: Prices, since: datetime | None = None
+    resource: Resource,
+    now: datetime | None,
+    prices: Prices,
+    since: datetime | None = None,
+    lived: Sequence[LivePeriod] = (),
 ) -> Sum:
     """One resource as a sum; if the time is unknown, without its cost so far (or since then)."""
     found = rate(resource, prices)
-    known = spent(resource, Window(now, since), prices) if now else None
+    known = spent(resource, Window(now, since), prices, lived) if now else None
     return Sum(
         found.monthly,
         known.dollar_seconds if known else _ZERO,
@@ -138,3 +144,21 @@ def add(sums: Iterable[Sum]) -> Sum:
     for each in sums:
         total = total.plus(each)
     return total
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What costs are counted with: the prices, and how far back; None: since birth.
+
+    `lives`: when each deploy was live before.
+    """
+
+    prices: Prices
+    back: timedelta | None = None
+    lives: Mapping[str, tuple[LivePeriod, ...]] = field(default_factory=dict)
+
+    def of(self, resource: Resource, now: datetime | None) -> Sum:
+        """One resource as a sum."""
+        since = now - self.back if now and self.back is not None else None
+        lived = self.lives.get(str(resource.deploy), ())
+        return of(resource, now, self.prices, since, lived)

@@ -3,7 +3,8 @@
 Names, with US dollars by region:
 
 - an hour of a machine: `t3.micro`, `t3.micro windows` (also rhel, suse), `db.t3.micro postgres`
-  (also mysql, mariadb; ` multi-az`), of a public address: `ipv4`
+  (also mysql, mariadb; ` multi-az`), of a public address: `ipv4`, of a balancer:
+  `load balancer application` (also network, gateway)
 - a GB and month: `gp3`, `io2`, …, `snapshot`, `snapshot archive`, `rds gp3`, `rds snapshot`
 - an IOPS or a MiB/s and month: `gp3 iops`, `gp3 throughput`, `io2 iops`, `io2 iops 2`, …
 
@@ -27,6 +28,7 @@ _MIB_OF_GIB = 1024
 
 _SYSTEMS = {"Linux": "", "Windows": " windows", "RHEL": " rhel", "SUSE": " suse"}
 _ENGINES = {"PostgreSQL": "postgres", "MySQL": "mysql", "MariaDB": "mariadb"}
+_BALANCER = "Load Balancer-"
 _ZONES = {"Single-AZ": "", "Multi-AZ": " multi-az"}
 _REGION_PREFIX = re.compile(r"^[A-Z]{2,4}[0-9]?-(?!AZ)")
 _USAGE = {
@@ -51,11 +53,13 @@ _USAGE = {
     "RDS:PIOPS-Storage": "rds io1",
     "RDS:PIOPS": "rds io1 iops",
     "RDS:GP3-PIOPS": "rds gp3 iops",
+    "RDS:GP3-Throughput": "rds gp3 throughput",
     "RDS:Multi-AZ-GP2-Storage": "rds gp2 multi-az",
     "RDS:Multi-AZ-GP3-Storage": "rds gp3 multi-az",
     "RDS:Multi-AZ-PIOPS-Storage": "rds io1 multi-az",
     "RDS:Multi-AZ-PIOPS": "rds io1 iops multi-az",
     "RDS:Multi-AZ-GP3-PIOPS": "rds gp3 iops multi-az",
+    "RDS:Multi-AZ-GP3-Throughput": "rds gp3 throughput multi-az",
     "RDS:ChargedBackupUsage": "rds snapshot",
 }
 """AWS's usage types without their region, and our names."""
@@ -96,6 +100,9 @@ def _name(product: Mapping[str, Any]) -> str:
     if family == "Database Instance":
         return _server(attributes)
     usage = _REGION_PREFIX.sub("", str(attributes.get("usagetype", "")))
+    if family.startswith(_BALANCER):
+        kind = family.removeprefix(_BALANCER).lower()
+        return f"load balancer {kind}" if usage == "LoadBalancerUsage" else ""
     return _USAGE.get(usage, "")
 
 

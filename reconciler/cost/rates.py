@@ -22,8 +22,10 @@ LEFT_OUT = (
     "data transfer",
     "CPU credits",
     "I/O requests",
-    "load balancers and NAT gateways",
+    "capacity units of load balancers",
+    "NAT gateways",
     "snapshot retrieval",
+    "extended support of RDS",
     "support",
     "taxes and discounts",
 )
@@ -32,8 +34,15 @@ LEFT_OUT = (
 _ADDRESS = Decimal("0.005")
 """$/h of each public IPv4 address, in use or idle, in every region (aws.md §5)."""
 
+LOAD_BALANCER = "load-balancer"
+"""No release makes one, so it is no kind of resource; `reconciler strays` lists them."""
+
 _GP3_IOPS = 3000
 _GP3_THROUGHPUT = 125
+_RDS_LARGE = 400
+_RDS_LARGE_IOPS, _RDS_LARGE_THROUGHPUT = 12_000, 500
+"""The baseline of RDS storage of 400 GB and more."""
+
 _TIERS = ((32_000, "io2 iops"), (64_000, "io2 iops 2"), (None, "io2 iops 3"))
 """Up to how many IOPS each price of io2 is asked."""
 
@@ -53,6 +62,9 @@ NOT_BILLED = frozenset(
     {"pending", "stopping", "stopped", "shutting-down", "terminated", "deleted", "deregistered"}
 )
 """States in which an instance is not billed; its volumes and addresses still are (aws.md §5)."""
+
+SERVER_OFF = frozenset({"creating", "deleting", "stopped", "stopping"})
+"""States in which a database server pays for its storage alone."""
 
 _PLATFORMS = {
     "": "",
@@ -166,25 +178,46 @@ def _database_snapshot(resource: Resource, prices: Prices) -> Rate:
 
 
 def _database_server(resource: Resource, prices: Prices) -> Rate:
-    """A stopped server pays only for its storage (AWS restarts it after seven days)."""
+    """AWS restarts a stopped server after seven days."""
+    storage = server_storage(resource, prices)
+    if resource.state in SERVER_OFF:
+        return storage
+    return _sum((storage, server(resource, prices), addresses(resource, prices)))
+
+
+def server(resource: Resource, prices: Prices) -> Rate:
+    """A database server while it is available, without its storage and addresses."""
     class_, engine, zones = _server_type(resource.type)
+    return _priced(resource, prices, f"{class_} {engine}{zones}", MONTH)
+
+
+def server_storage(resource: Resource, prices: Prices) -> Rate:
+    """A database server's storage, with what is provisioned of it."""
+    zones = _server_type(resource.type)[2]
     storage = f"rds {resource.billing.storage or 'gp2'}"
     parts = [_stored(resource, prices, f"{storage}{zones}")]
     if storage in ("rds io1", "rds io2"):
         parts.append(_provisioned(resource, prices, f"{storage} iops{zones}"))
     if storage == "rds gp3":
         parts.append(_above_baseline(resource, prices, zones))
-    if resource.state != "stopped":
-        parts.append(_priced(resource, prices, f"{class_} {engine}{zones}", MONTH))
-        parts.append(addresses(resource, prices))
     return _sum(parts)
 
 
 def _above_baseline(resource: Resource, prices: Prices, zones: str) -> Rate:
-    """Storage of 400 GB and more has a baseline of 12,000 IOPS, less has 3,000."""
-    baseline = 12_000 if resource.size_gb >= 400 else _GP3_IOPS
-    above = max(resource.billing.iops - baseline, 0)
-    return _priced(resource, prices, f"rds gp3 iops{zones}", above)
+    """What is above the baseline of its size, which is free."""
+    terms, large = resource.billing, resource.size_gb >= _RDS_LARGE
+    iops = max(terms.iops - (_RDS_LARGE_IOPS if large else _GP3_IOPS), 0)
+    free = _RDS_LARGE_THROUGHPUT if large else _GP3_THROUGHPUT
+    throughput = max(terms.throughput - free, 0)
+    return _priced(resource, prices, f"rds gp3 iops{zones}", iops).plus(
+        _priced(resource, prices, f"rds gp3 throughput{zones}", throughput)
+    )
+
+
+def _load_balancer(resource: Resource, prices: Prices) -> Rate:
+    """Its hours and the public addresses of its zones; what passes through it is left out."""
+    hours = _priced(resource, prices, f"load balancer {resource.type}", MONTH)
+    return hours.plus(addresses(resource, prices))
 
 
 def _server_type(text: str) -> tuple[str, str, str]:
@@ -226,4 +259,5 @@ _RULES: Mapping[str, Callable[[Resource, Prices], Rate]] = {
     kinds.ADDRESS: addresses,
     kinds.RDS_INSTANCE: _database_server,
     kinds.RDS_SNAPSHOT: _database_snapshot,
+    LOAD_BALANCER: _load_balancer,
 }

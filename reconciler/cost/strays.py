@@ -12,7 +12,9 @@ from enum import IntEnum
 
 from reconciler.cost import estimate
 from reconciler.cost.estimate import Sum
+from reconciler.cost.grouping import dearest
 from reconciler.cost.price_list import Prices
+from reconciler.cost.rates import LOAD_BALANCER
 from reconciler.model import tags as t
 from reconciler.model.resource import (
     ADDRESS,
@@ -24,7 +26,6 @@ from reconciler.model.resource import (
     Resource,
 )
 
-LOAD_BALANCER = "load-balancer"
 OLD = timedelta(days=14)
 """Younger things may be work in progress."""
 VERY_OLD = timedelta(days=90)
@@ -40,14 +41,14 @@ class Confidence(IntEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """What a region of an account holds, and which images something outside of it uses.
+    """What a region of an account holds, and which of it something outside of it uses.
 
-    `used_images`: by launch templates, launch configurations and files; `unread`: what of these
+    `used`: the ids in launch templates, launch configurations and files; `unread`: what of these
     could not be read, so that no image is known to be unused.
     """
 
     resources: tuple[Resource, ...] = ()
-    used_images: frozenset[str] = frozenset()
+    used: frozenset[str] = frozenset()
     unread: tuple[str, ...] = ()
 
 
@@ -66,10 +67,12 @@ def strays(account: Account, now: datetime, prices: Prices, old: timedelta = OLD
     """What looks left behind for so long, dearest first; unknown prices before all others."""
     judge = _Judge(account, now, prices)
     found = [stray for stray in judge.all() if stray.since is None or now - stray.since >= old]
-    return sorted(
-        found,
-        key=lambda stray: (not stray.cost.unknown, -stray.cost.monthly, stray.resource.key),
-    )
+    return in_order(found)
+
+
+def in_order(found: Iterable[Stray]) -> list[Stray]:
+    """Dearest first; what is not known may be dearer than all that is."""
+    return sorted(found, key=lambda stray: (*dearest(stray.cost), stray.resource.key))
 
 
 class _Judge:
@@ -78,7 +81,7 @@ class _Judge:
     def __init__(self, account: Account, now: datetime, prices: Prices) -> None:
         self._account, self._now, self._prices = account, now, prices
         self._by_id = {resource.id: resource for resource in account.resources}
-        self._launched = account.used_images | {
+        self._launched = {
             resource.source for resource in account.resources if resource.kind == INSTANCE
         }
         self._imaged = {
@@ -101,8 +104,12 @@ class _Judge:
         }
         for resource in self._account.resources:
             rule = rules.get(resource.kind)
-            if rule is not None and t.ID not in resource.tags:
+            if rule is not None and t.ID not in resource.tags and not self._is_named(resource):
                 yield from rule(resource)
+
+    def _is_named(self, resource: Resource) -> bool:
+        """Whether a template, a configuration or a file names it, or its ARN."""
+        return not self._account.used.isdisjoint((resource.id, resource.name))
 
     def _stopped(self, machine: Resource) -> Iterator[Stray]:
         """It pays for its volumes and addresses."""

@@ -7,27 +7,31 @@ it served. It has no label: the fence in its comment protects it from an older l
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from reconciler.database.identity import Claim, claims
 from reconciler.database.port import DatabaseInfo
 from reconciler.database.state_comment import State
 from reconciler.model import tags as t
 from reconciler.model.fencing import NEVER
-from reconciler.model.resource import DATABASE, MAKING, Resource
+from reconciler.model.resource import DATABASE, MAKING, BillingTerms, Resource
 from reconciler.model.tags import AccountRegion, Label
 
 GIB = 1024**3
 
 
 def as_resources(
-    infos: Iterable[DatabaseInfo], service: str, ledger: str, place: AccountRegion
+    infos: Iterable[DatabaseInfo], service: str, ledger: str, place: AccountRegion, server: str = ""
 ) -> tuple[Resource, ...]:
     """The databases of `service`, and those that seem to be of it: these with a doubt.
+
+    `infos` are all databases of the server `server`, HOST:PORT.
 
     Also those whose comment names another ledger: it may be a former address of this one, which
     only the ledger knows, and that is read later (rule 2).
     """
     infos = tuple(infos)
+    whole = _gb_of(infos)
     mine = [claim for claim in claims(infos, ledger) if claim.deploy.service == service]
     found = [_resource(claim, ledger, place) for claim in mine]
     names = {claim.info.name for claim in mine}
@@ -36,7 +40,14 @@ def as_resources(
     for other in sorted(others):
         theirs = (claim for claim in claims(infos, other) if claim.deploy.service == service)
         found += [_resource(claim, other, place) for claim in theirs if _names(claim, other)]
-    return tuple(found)
+    terms = BillingTerms(server=server, server_gb=whole)
+    return tuple(replace(resource, billing=terms) for resource in found)
+
+
+def _gb_of(infos: Iterable[DatabaseInfo]) -> float:
+    """The size of all databases; 0 if one of them may not be measured."""
+    sizes = [info.size_bytes for info in infos]
+    return 0 if None in sizes else sum(size or 0 for size in sizes) / GIB
 
 
 def _names(claim: Claim, ledger: str) -> bool:

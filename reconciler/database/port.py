@@ -94,6 +94,11 @@ class DatabaseServer(Protocol):
     AccessDenied (the admin's login or a privilege of it is missing).
     """
 
+    @property
+    def endpoint(self) -> str:
+        """Where it listens, as HOST:PORT."""
+        ...
+
     def databases(self) -> tuple[DatabaseInfo, ...]:
         """Every database except the templates, by name, with its state comment; one query."""
 

@@ -50,6 +50,8 @@ class BillingTerms:
     iops           provisioned, of a volume or a database server; 0 if unknown
     throughput     of a volume, in MiB/s; 0 if unknown
     storage        a database server's: gp2, gp3, io1, …
+    server         of a database: its server, as HOST:PORT
+    server_gb      of a database: all databases of that server together; 0 if unknown
     """
 
     platform: str = ""
@@ -60,6 +62,8 @@ class BillingTerms:
     iops: int = 0
     throughput: int = 0
     storage: str = ""
+    server: str = ""
+    server_gb: float = 0
 
 
 NO_TERMS = BillingTerms()

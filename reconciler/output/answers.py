@@ -203,6 +203,18 @@ class CostGroupAnswer(CostAnswer):
     name: str
 
 
+class DatabaseShareAnswer(TypedDict):
+    """A database's part, by size, of the price of its server, which no release has made."""
+
+    service: str
+    deploy: str
+    database: str
+    server: str
+    part: float | None
+    monthly: float | None
+    unknown_prices: int
+
+
 class ReportAnswer(ScopeAnswer):
     """`reconciler report`: what every deploy holds and costs; `back`: so far, in seconds."""
 
@@ -218,6 +230,7 @@ class ReportAnswer(ScopeAnswer):
     orphans: list[CostedAnswer]
     let_go: list[CostedAnswer]
     foreign: list[CostedAnswer]
+    database_shares: list[DatabaseShareAnswer]
     services: dict[str, CostAnswer]
     states: dict[str, CostAnswer]
     total: CostAnswer

@@ -35,7 +35,8 @@ def list_databases(managed: ManagedService) -> DatabaseReadings:
     place = managed.home.place
     row = Read(place, DATABASE, calls=1, service=managed.name)
     try:
-        infos = managed.reach.databases().databases()
+        server = managed.reach.databases()
+        infos = server.databases()
     except NoDatabase:
         return DatabaseReadings()
     except NotTried as error:
@@ -46,5 +47,5 @@ def list_databases(managed: ManagedService) -> DatabaseReadings:
         failed = replace(row, status=ReadStatus.FAILED, note=f"{managed.name}: {error.message}")
         return DatabaseReadings(gap=Gap.of(place, DATABASE, error), row=failed)
     ledger = str(managed.address)
-    resources = as_resources(infos, managed.name, ledger, place)
+    resources = as_resources(infos, managed.name, ledger, place, server.endpoint)
     return DatabaseReadings(resources, fences=fences(infos), row=row)

@@ -1,7 +1,8 @@
 """Makes the shipped table of prices: `python -m scripts.price_table PRICING.JSON`.
 
 PRICING.JSON is `libcloud/data/pricing.json` of apache-libcloud (Apache-2.0), which has the machines
-of every region; `by_hand.csv` has what it lacks: storage, snapshots, small database servers.
+of every region. `anchors.csv` has one price of each type whose family is irregular, `by_hand.csv`
+what the source lacks: storage, snapshots, load balancers, database servers.
 The output is the same for the same input, byte by byte.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.price_table.instances import SYSTEMS, Table, licensed, linux
+from scripts.price_table.regions import anchored, anchors
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parents[1] / "reconciler" / "cost" / "prices.zip"
@@ -26,12 +28,18 @@ _MIDNIGHT = (1980, 1, 1, 0, 0, 0)
 
 def machines(compute: Mapping[str, Any]) -> Table:
     """The machines' prices by region and name: `t3.small`, `t3.small windows`."""
-    found = linux(compute["ec2_linux"])
+    base = linux(compute["ec2_linux"])
+    _add_all(base, anchored(compute["ec2_linux"], anchors()))
+    found = {region: dict(prices) for region, prices in base.items()}
     for key, system in SYSTEMS.items():
-        for region, prices in licensed(compute[key], linux(compute["ec2_linux"])).items():
-            named = {f"{type_} {system}": price for type_, price in prices.items()}
-            found.setdefault(region, {}).update(named)
+        for region, prices in licensed(compute[key], base).items():
+            found[region].update({f"{type_} {system}": price for type_, price in prices.items()})
     return found
+
+
+def _add_all(table: Table, more: Table) -> None:
+    for region, prices in more.items():
+        table.setdefault(region, {}).update(prices)
 
 
 def by_hand(path: Path = HERE / "by_hand.csv") -> Table:
@@ -69,8 +77,7 @@ def main(source: str) -> None:
     """Read the source, write the table, say what is in it."""
     document = json.loads(Path(source).read_text(encoding="utf-8"), parse_float=Decimal)
     table = machines(document["compute"])
-    for region, prices in by_hand().items():
-        table.setdefault(region, {}).update(prices)
+    _add_all(table, by_hand())
     as_of = f"{datetime.fromtimestamp(int(document['updated']), UTC):%Y-%m}"
     write(table, as_of)
     figures = sum(map(len, table.values()))

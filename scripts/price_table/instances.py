@@ -28,7 +28,7 @@ _SIZES = {"nano": 1, "micro": 2, "small": 4, "medium": 8, "large": 16, "xlarge":
 _XLARGE = re.compile(r"(?:metal-)?(\d+)xl(?:arge)?")
 _EXACT = re.compile(r"t[34]|[a-z]+[5-9]")
 _AGREE = Decimal("1.012")
-_DEDICATED = (Decimal("1.045"), Decimal("1.115"))
+DEDICATED = (Decimal("1.045"), Decimal("1.115"))
 _ALONE = 5
 _PLACES = Decimal("0.00001")
 _LICENCE_DIFFERENCE = Decimal("0.0002")
@@ -64,7 +64,7 @@ class Family:
             return fits
         unit = units.pop()
         holes = [name for name in self.figures if name not in fits and "metal" not in name]
-        return fits | {name: _rounded(unit * size_of(name)) for name in holes}
+        return fits | {name: rounded(unit * size_of(name)) for name in holes}
 
     @property
     def contradictions(self) -> list[bool]:
@@ -83,7 +83,7 @@ class Family:
         lowest, dearer = groups[0], groups[1:]
         if dearer:
             ratio = dearer[0][0] / lowest[0]
-            return lowest[0] if _DEDICATED[0] < ratio < _DEDICATED[1] else None
+            return lowest[0] if DEDICATED[0] < ratio < DEDICATED[1] else None
         return lowest[0] if len(lowest) >= _ALONE else None
 
 
@@ -167,8 +167,9 @@ def _fits(name: str, price: Decimal, unit: Decimal) -> bool:
 
 
 def _is_explained(ratio: Decimal) -> bool:
-    return 1 <= ratio <= _AGREE or _DEDICATED[0] < ratio < _DEDICATED[1]
+    return 1 <= ratio <= _AGREE or DEDICATED[0] < ratio < DEDICATED[1]
 
 
-def _rounded(price: Decimal) -> Decimal:
+def rounded(price: Decimal) -> Decimal:
+    """To the last digit that AWS uses."""
     return price.quantize(_PLACES, ROUND_HALF_UP).normalize()

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from deployer.sandbox.aws.server import ACCOUNT
-from tests.bench.fleet import REGION, ZONE_NAME, services
+from tests.bench.fleet import REGIONS, ZONE_NAME, services_in
 
 _SERVICE = """\
 record  = "{name}.{zone}"
@@ -37,13 +37,14 @@ share     = 1.0
 """
 
 
-def write(folder: Path) -> Path:
-    """The configuration's folder."""
+def write(folder: Path, regions: int = 1) -> Path:
+    """The configuration's folder, of services in so many regions."""
     (folder / "services").mkdir(parents=True, exist_ok=True)
     (folder / "reconciler.toml").write_text(_RECONCILER, encoding="utf-8")
-    for name in services():
-        text = _SERVICE.format(name=name, zone=ZONE_NAME, account=ACCOUNT, region=REGION)
-        (folder / "services" / f"{name}.toml").write_text(text, encoding="utf-8")
+    for region, names in services_in(regions).items():
+        for name in names:
+            text = _SERVICE.format(name=name, zone=ZONE_NAME, account=ACCOUNT, region=region)
+            (folder / "services" / f"{name}.toml").write_text(text, encoding="utf-8")
     return folder
 
 
@@ -53,9 +54,11 @@ def report(folder: Path, form: str) -> list[str]:
     return [str(command), "report", "--config", str(folder), "--format", form]
 
 
-def strays() -> list[str]:
-    """The command that looks at everything that is not ours."""
-    return [str(Path(sys.executable).with_name("reconciler")), "strays", "--older-than", "0s"]
+def strays(regions: int = 1) -> list[str]:
+    """The command that looks at everything that is not ours in so many regions."""
+    command = str(Path(sys.executable).with_name("reconciler"))
+    places = [word for region in REGIONS[:regions] for word in ("--region", region)]
+    return [command, "strays", "--older-than", "0s", *places]
 
 
 def sweep(folder: Path, *more: str) -> list[str]:

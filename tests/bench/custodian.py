@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench.fleet import REGION
@@ -30,6 +31,24 @@ policies:
     resource: aws.ec2
     query: [{"tag:deploy-state": failed}]
 """
+_UNUSED = """\
+policies:
+  - name: stopped
+    resource: aws.ec2
+    filters: [{"State.Name": stopped}]
+  - name: unattached
+    resource: aws.ebs
+    filters: [{Attachments: []}]
+  - name: idle
+    resource: aws.network-addr
+    filters: [{AssociationId: absent}]
+  - name: images
+    resource: aws.ami
+    filters: [{type: unused, value: true}]
+  - name: snapshots
+    resource: aws.ebs-snapshot
+    filters: [{type: unused, value: true}]
+"""
 
 
 def install() -> None:
@@ -46,9 +65,14 @@ def version() -> str:
     return done.stdout.strip()
 
 
-def whole(folder: Path) -> list[str]:
+def whole(folder: Path, regions: Sequence[str] = (REGION,)) -> list[str]:
     """The command that looks at every machine, volume and interface itself."""
-    return _command(folder, "whole", _WHOLE)
+    return _command(folder, "whole", _WHOLE, regions)
+
+
+def unused(folder: Path, regions: Sequence[str]) -> list[str]:
+    """The command that looks for what nobody seems to use."""
+    return _command(folder, "unused", _UNUSED, regions)
 
 
 def by_label(folder: Path) -> list[str]:
@@ -56,9 +80,12 @@ def by_label(folder: Path) -> list[str]:
     return _command(folder, "label", _LABEL)
 
 
-def _command(folder: Path, name: str, policies: str) -> list[str]:
+def _command(
+    folder: Path, name: str, policies: str, regions: Sequence[str] = (REGION,)
+) -> list[str]:
     policy = folder / f"{name}.yml"
     policy.write_text(policies, encoding="utf-8")
     output = str(folder / name)
-    options = ["-r", REGION, "-s", output, "--cache-period", "0", "--dryrun"]
+    places = [word for region in regions for word in ("-r", region)]
+    options = [*places, "-s", output, "--cache-period", "0", "--dryrun"]
     return [str(COMMAND), "run", *options, str(policy)]

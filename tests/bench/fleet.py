@@ -8,7 +8,7 @@ asked of them later goes through the strict API like everything else.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +25,8 @@ from reconciler.model.tags import ID, STATE, UNITS, AccountRegion, BirthTags, La
 from tests.fakes.paper_host import PaperHost
 
 REGION = "eu-west-1"
+REGIONS = (REGION, "us-east-1", "eu-central-1", "us-west-2")
+"""Where a fleet of several regions is: each has some of the services."""
 ZONE = f"{REGION}a"
 PLACE = AccountRegion(ACCOUNT, REGION)
 ZONE_NAME = "example.com"
@@ -64,6 +66,11 @@ def services() -> tuple[str, ...]:
     return tuple(f"fleet-{number}" for number in range(SERVICES))
 
 
+def services_in(regions: int) -> dict[str, tuple[str, ...]]:
+    """The services of each of so many regions, in turn."""
+    return {REGIONS[n]: services()[n::regions] for n in range(regions)}
+
+
 def deploy_of(service: str, hours: int) -> DeployId:
     """The deploy that was born so many hours before the live one."""
     return DeployId(service, BORN - timedelta(hours=hours), "7kq2m")
@@ -94,35 +101,46 @@ class Ground:
     host: PaperHost
     zone_id: str
     mould_id: str
+    region: str = REGION
+    services: tuple[str, ...] = services()
+
+    @property
+    def place(self) -> AccountRegion:
+        """Its region, in the one account."""
+        return AccountRegion(ACCOUNT, self.region)
+
+    @property
+    def zone(self) -> str:
+        """The availability zone of all machines."""
+        return f"{self.region}a"
 
 
 def lay(ground: Ground, fleet: Fleet, first: int = 0) -> None:
     """Put a fleet there; its machines are numbered from `first` on."""
     server = ground.server
     with server.cloud.lock:
-        region = server.cloud.region(ec2_backend(ACCOUNT, REGION))
+        region = server.cloud.region(ec2_backend(ACCOUNT, ground.region))
         mould = _mould(region, ground.mould_id)
         reservation = mould.reservation
-        for number, (deploy, label) in enumerate(_deploys(fleet), first):
+        for number, (deploy, label) in enumerate(_deploys(fleet, ground.services), first):
             if (number - first) % PER_RESERVATION == 0:
                 reservation = _reservation(region, mould, number)
             ledger = f"{ground.zone_id}/{deploy.service}._deploy.{ZONE_NAME}"
-            birth = BirthTags(deploy, ledger, PLACE, "v1.4.0", "bench")
+            birth = BirthTags(deploy, ledger, ground.place, "v1.4.0", "bench")
             tags = {kind: {**birth.of(kind), STATE: label.value} for kind in KINDS}
             tags["instance"][UNITS] = OBEYED
             instance = _copy(server, region, mould, number, tags)
-            instance.client_token = deploy.client_token(ZONE)
+            instance.client_token = deploy.client_token(ground.zone)
             instance.reservation_id = reservation.id
             reservation.instances.append(instance)
             ground.host.machines[instance.id] = "up"
         server.cloud.listings.changed()
 
 
-def _deploys(fleet: Fleet) -> Iterator[tuple[DeployId, Label]]:
+def _deploys(fleet: Fleet, names: Sequence[str]) -> Iterator[tuple[DeployId, Label]]:
     """The deploy and label of each machine, one after the other."""
-    names = services()
     for number in range(fleet.machines):
-        service = names[number % SERVICES]
+        service = names[number % len(names)]
         if number < fleet.garbage:
             yield deploy_of(names[0], 1 + number // 1000), Label.FAILED
         elif number % 5 == 0:

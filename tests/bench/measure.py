@@ -102,9 +102,9 @@ class Box:
 
 
 @contextmanager
-def serving(machines: int, garbage: int) -> Iterator[Box]:
-    """A server with such a fleet, for as long as it is wanted."""
-    with serve("tests.bench.server", str(machines), str(garbage)) as box:
+def serving(machines: int, garbage: int, regions: int = 1) -> Iterator[Box]:
+    """A server with such a fleet in each of so many regions, for as long as it is wanted."""
+    with serve("tests.bench.server", str(machines), str(garbage), str(regions)) as box:
         yield box
 
 

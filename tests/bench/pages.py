@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.parsers import EC2QueryParser, ResponseParserFactory
 from botocore.session import Session
 
-from reconciler.aws.client.describe_tags_parser import LeanParser
+from reconciler.aws.client.ec2_parser import LeanParser
 from tests.bench.fleet import REGION
 from tests.bench.measure import serving
 from tests.bench.page import goal, table

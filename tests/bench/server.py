@@ -1,9 +1,9 @@
 """The sandbox's API with a fleet in it, as a process of its own: what is measured is the client.
 
-    python -m tests.bench.server MACHINES GARBAGE
+    python -m tests.bench.server MACHINES GARBAGE [REGIONS]
 
-Prints its endpoint when the fleet stands. A number on a line of its own lays so many dead machines
-more, and is answered with it. It ends when its standard input does.
+So many in each of the regions. Prints its endpoint when the fleet stands. A number on a line of its
+own lays so many dead machines more, and is answered with it. It ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -18,20 +18,29 @@ from botocore.config import Config
 from deployer.sandbox.aws import AwsOptions, AwsServer
 from deployer.sandbox.aws.http.wsgi_middleware import OPERATOR
 from reconciler.model.ledger_codec import encode
-from tests.bench.fleet import REGION, ZONE, ZONE_NAME, Fleet, Ground, lay, ledger_of, services
+from tests.bench.fleet import (
+    REGION,
+    ZONE_NAME,
+    Fleet,
+    Ground,
+    lay,
+    ledger_of,
+    services,
+    services_in,
+)
 from tests.fakes.paper_host import PaperHost
 from tests.support.aws_api import ENVIRONMENT
 
 
 def main() -> None:
     """Serve the fleet until nobody wants it any more."""
-    machines, garbage = (int(word) for word in sys.argv[1:])
+    machines, garbage, *regions = (int(word) for word in sys.argv[1:])
     os.environ.update(ENVIRONMENT)
     host = PaperHost()
     server = AwsServer(host, AwsOptions(region=REGION))
     os.environ["AWS_ENDPOINT_URL"] = server.start()
     try:
-        ground = fill(server, host, Fleet(machines, garbage))
+        ground = fill(server, host, Fleet(machines, garbage), *regions)
         print(server.endpoint, flush=True)
         for line in sys.stdin:
             lay(ground, Fleet(int(line), int(line)), machines)
@@ -41,29 +50,38 @@ def main() -> None:
         server.stop()
 
 
-def fill(server: AwsServer, host: PaperHost, fleet: Fleet) -> Ground:
-    """A zone with every service's ledger and record, and the fleet."""
+def fill(server: AwsServer, host: PaperHost, fleet: Fleet, regions: int = 1) -> Ground:
+    """A zone with every service's ledger and record, and the fleet in each region; the first."""
     zone_id = _zone(_client("route53"))
-    ec2 = _client("ec2")
-    mould = ec2.run_instances(
-        ImageId=server.register_base_image("debian-12"),
+    grounds = [
+        Ground(server, host, zone_id, _mould(server, region), region, names)
+        for region, names in services_in(regions).items()
+    ]
+    for number, ground in enumerate(grounds):
+        lay(ground, fleet, number * fleet.machines)
+    server.journal.clear()
+    return grounds[0]
+
+
+def _mould(server: AwsServer, region: str) -> str:
+    """A machine that was launched through the API."""
+    ec2 = _client("ec2", region)
+    mould: str = ec2.run_instances(
+        ImageId=server.register_base_image("debian-12", region=region),
         MinCount=1,
         MaxCount=1,
         InstanceType="t3.micro",
-        Placement={"AvailabilityZone": ZONE},
+        Placement={"AvailabilityZone": f"{region}a"},
     )["Instances"][0]["InstanceId"]
     ec2.get_waiter("instance_running").wait(
         InstanceIds=[mould], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
     )
-    ground = Ground(server, host, zone_id, mould)
-    lay(ground, fleet)
-    server.journal.clear()
-    return ground
+    return mould
 
 
-def _client(service: str) -> Any:
+def _client(service: str, region: str = REGION) -> Any:
     settings = Config(user_agent_extra=OPERATOR)
-    return boto3.client(service, region_name=REGION, config=settings)  # type: ignore[call-overload]
+    return boto3.client(service, region_name=region, config=settings)  # type: ignore[call-overload]
 
 
 def _zone(route53: Any) -> str:

@@ -22,6 +22,7 @@ from reconciler.model.resource import INSTANCE
 from reconciler.output.audit.html import html
 from reconciler.output.audit.view import View
 from tests.support.large_world import large_report
+from tests.support.page_time import USABLE, seconds_until_usable
 from tests.support.shop_world import ALL, CLEAN, planned
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -30,8 +31,6 @@ CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 
 WIDTHS = (375, 768, 1200, 1600)
-USABLE = 1.0
-"""Seconds until a page of 10,000 resources can be used; the budget of docs/benchmarks.md."""
 
 CUT_OFF = """() => [...document.querySelectorAll('.num, .big, .sentence')]
   .filter((one) => one.offsetParent !== null && one.textContent.trim())
@@ -174,18 +173,3 @@ def test_ten_thousand_resources_are_usable_at_once(browser: Any, tmp_path: Path)
     best = min(seconds_until_usable(browser, file) for _ in range(3))
     assert best < USABLE
     assert {item.verdict.resource.kind for item in audit.rows[0].items} >= {INSTANCE}
-
-
-def seconds_until_usable(browser: Any, file: Path) -> float:
-    """What the page's thread works until everything is drawn and the scripts have run.
-
-    In processor time: how long it waits for a core is no property of the page.
-    """
-    page = browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
-    meter = page.context.new_cdp_session(page)
-    meter.send("Performance.enable", {"timeDomain": "threadTicks"})
-    page.goto(file.as_uri(), timeout=120_000)
-    page.evaluate("new Promise(requestAnimationFrame)")
-    found = meter.send("Performance.getMetrics")["metrics"]
-    page.context.close()
-    return float(next(each["value"] for each in found if each["name"] == "TaskDuration"))

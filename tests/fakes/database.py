@@ -59,6 +59,8 @@ class FakeDatabase:
 class FakeServer:
     """Implements `DatabaseServer` on FakeDatabases."""
 
+    endpoint = "db.example.com:5432"
+
     def __init__(self) -> None:
         self.held: dict[str, FakeDatabase] = {}
         self.failing: dict[str, ToolError] = {}

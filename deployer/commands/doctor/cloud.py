@@ -110,7 +110,8 @@ def disks(readings: ServiceReadings) -> Found:
     """What is copied with each release, and what that costs."""
     wanted = shape_of(readings)
     service, prices = readings.ports.service, readings.ports.prices
-    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, service.instance.count)
+    count = service.instance.count
+    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, count, wanted.platform)
     listed = ", ".join(_disk_words(wanted)) or "none known"
     notes = volume_notes(service, readings.live(), prices)
     return Found(f"{listed}; {cost_lines(service, fleet, prices)[0]}", notes)

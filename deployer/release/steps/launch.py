@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deployer.compute import InstanceFacts, LaunchOrder
+from deployer.provisioning.release_cost import NewMachines, cost_lines, hourly_cost
 from deployer.provisioning.user_data import user_data
 from deployer.release.context import ReleaseContext
 from deployer.release.inferred_settings import Shape, birth_tags, client_addresses, shape
@@ -21,11 +22,24 @@ def launch(run: ReleaseContext) -> str:
     at = client_addresses(run.ports.managed, run.start.reading.ledger)
     wanted = shape(run.ports.service, run.created.source, at)
     run.created.public = wanted.public
+    _say_costs(run, wanted)
     _in_a_subnet(run, wanted)
     _wait(run)
     service = run.ports.service
     gated = ", ".join((*service.app.units, *service.app.jobs))
     return f"{len(run.created.launched)} × {wanted.type}; masked until tested: {gated}"
+
+
+def _say_costs(run: ReleaseContext, wanted: Shape) -> None:
+    """What the release will cost, and what of live is kept for a rollback, before it does."""
+    service, prices = run.ports.service, run.ports.prices
+    count = service.instance.count
+    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, count, wanted.platform)
+    run.created.per_hour = hourly_cost(service, fleet, prices)
+    new, _, kept = cost_lines(service, fleet, prices)
+    run.note("launch", new)
+    if run.start.was:
+        run.note("launch", kept)
 
 
 def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:

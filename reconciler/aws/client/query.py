@@ -7,6 +7,7 @@ incomplete list is never used as a complete one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -24,6 +25,8 @@ _IAM = {"elbv2": "elasticloadbalancing"}
 
 OWN_ID = frozenset({"image-id", "instance-id", "network-interface-id", "snapshot-id", "volume-id"})
 """Filters that select the resources of a kind by their own ids."""
+
+_WILD = re.compile(r"[*?\\]")
 
 T = TypeVar("T")
 
@@ -66,8 +69,12 @@ class Reads:
                 yield page
 
     def know(self, deploy: str, ids: Iterable[str]) -> None:
-        """Record the deploy of these ids: a page holds 1,000 by `deploy-id`, but only 200 by id."""
-        self._deploys.update((id_, deploy) for id_ in ids if deploy)
+        """Record the deploy of these ids: a page holds 1,000 by `deploy-id`, but only 200 by id.
+
+        Tags of others may have characters that a filter takes for wildcards: these stay unknown.
+        """
+        if deploy and not _WILD.search(deploy):
+            self._deploys.update((id_, deploy) for id_ in ids)
 
     def by_filter(
         self, operation: str, name: str, values: Sequence[str], **request: Any
@@ -76,9 +83,15 @@ class Reads:
 
         For very many ids whose deploys are known, the pages may contain more than was requested.
         """
-        if name in OWN_ID and len(values) > FILTER_VALUES and self._deploys.keys() >= set(values):
-            name = f"tag:{t.ID}"
-            values = sorted({self._deploys[value] for value in values})
+        if name in OWN_ID and len(values) > FILTER_VALUES:
+            deploys = sorted({self._deploys[one] for one in values if one in self._deploys})
+            values = [one for one in values if one not in self._deploys]
+            yield from self._chunked(operation, f"tag:{t.ID}", deploys, **request)
+        yield from self._chunked(operation, name, values, **request)
+
+    def _chunked(
+        self, operation: str, name: str, values: Sequence[str], **request: Any
+    ) -> Iterator[dict[str, Any]]:
         for chunk in chunks(values, FILTER_VALUES):
             filters = [{"Name": name, "Values": list(chunk)}]
             yield from self.pages(operation, Filters=filters, **request)

@@ -17,7 +17,7 @@ from botocore.model import Shape, StructureShape
 from botocore.parsers import ResponseParserError, ResponseParserFactory
 from botocore.session import Session
 
-from reconciler.aws.client.describe_tags_parser import LeanParser
+from reconciler.aws.client.ec2_parser import LeanParser
 
 _CUT = "the reply was cut off, or is none of AWS"
 _ROOT = re.compile(

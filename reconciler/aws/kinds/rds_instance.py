@@ -38,6 +38,18 @@ def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]
     yield from rds_api.delete(deleter, free, "delete_db_instance", "DBInstanceIdentifier", **whole)
 
 
+def by_endpoint(reads: Reads) -> dict[str, Resource]:
+    """The region's instances, whoever made them, by where they listen: HOST:PORT.
+
+    Raises CloudError, AccessDenied.
+    """
+    found = {}
+    for one in rds_api.listed(reads, *_LISTED):
+        endpoint = one.get("Endpoint") or {}
+        found[f"{endpoint.get('Address')}:{endpoint.get('Port')}"] = _resource(one, reads.place)
+    return found
+
+
 def _lifted(deleter: Deleter, resource: Resource) -> str:
     """Remove the protection if configured; return why it is still on, else ''."""
     if not deleter.lifts:
@@ -66,7 +78,11 @@ def _resource(one: Raw, place: AccountRegion) -> Resource:
         uses=tuple(each for each in groups if each),
         used_by=tuple(f"db:{each}" for each in replicas),
         size_gb=one.get("AllocatedStorage", 0),
-        billing=BillingTerms(storage=one.get("StorageType") or "", iops=one.get("Iops") or 0),
+        billing=BillingTerms(
+            storage=one.get("StorageType") or "",
+            iops=one.get("Iops") or 0,
+            throughput=one.get("StorageThroughput") or 0,
+        ),
         public_ips=int(bool(one.get("PubliclyAccessible"))),
     )
 

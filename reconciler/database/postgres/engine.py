@@ -43,8 +43,9 @@ Connect = Callable[[str], Connection]
 class PostgresServer:
     """Implements `reconciler.database.port.DatabaseServer`. One short session per act."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, endpoint: str = "") -> None:
         self._connect = connect
+        self.endpoint = endpoint
 
     @classmethod
     def from_url(cls, admin_url: str, tunnel: Tunnel | None = None) -> PostgresServer:
@@ -53,7 +54,8 @@ class PostgresServer:
         A tunnel is asked for its address at each session: it may have been opened anew.
         """
         admin = AdminUrl.parse(admin_url)
-        return cls(lambda dbname: admin.connect(dbname, tunnel))
+        host, port = admin.endpoint
+        return cls(lambda dbname: admin.connect(dbname, tunnel), f"{host}:{port}")
 
     def databases(self) -> tuple[DatabaseInfo, ...]:
         with self._session("", "cannot list the databases") as session:

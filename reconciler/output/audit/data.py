@@ -9,10 +9,13 @@ from reconciler.cost.audit import AuditRow, CostItem, Report
 from reconciler.cost.estimate import Sum, as_of
 from reconciler.cost.price_list import Prices
 from reconciler.cost.rates import LEFT_OUT
+from reconciler.cost.shares import DatabaseShare
 from reconciler.model.journal.savings import Savings
+from reconciler.model.resource import service_of
 from reconciler.output.answers import (
     CostAnswer,
     CostedAnswer,
+    DatabaseShareAnswer,
     ReportAnswer,
     ReportRowAnswer,
     SavedAnswer,
@@ -43,6 +46,7 @@ def as_json(report: Report, view: View = ALL) -> ReportAnswer:
         "orphans": [_item_json(item, report.prices) for item in report.orphans],
         "let_go": [_item_json(item, report.prices) for item in report.let_go],
         "foreign": [_item_json(item, report.prices) for item in report.foreign],
+        "database_shares": [_share_json(share) for share in report.shares],
         "services": {name: _sum_json(cost) for name, cost in report.services.items()},
         "states": {name: _sum_json(cost) for name, cost in report.states.items()},
         "total": _sum_json(report.total),
@@ -57,6 +61,18 @@ def as_json(report: Report, view: View = ALL) -> ReportAnswer:
         "unknown": dict(report.unknown),
         "gaps": list(report.gaps),
         **scope_json(report.reads, report.strangers),
+    }
+
+
+def _share_json(share: DatabaseShare) -> DatabaseShareAnswer:
+    return {
+        "service": service_of(share.database),
+        "deploy": str(share.database.deploy or ""),
+        "database": share.database.name,
+        "server": share.server.id,
+        "part": None if share.part is None else float(share.part),
+        "monthly": None if share.cost.is_unknown else float(share.cost.monthly),
+        "unknown_prices": share.cost.unknown,
     }
 
 
@@ -113,8 +129,9 @@ def as_csv(report: Report, view: View = ALL) -> str:
     writer.writerow((*heads, *_FIGURES))
     for row in report.rows:
         machines, others = sum(row.machines.values()), sum(row.other.values())
-        words_ = (row.service, str(row.deploy), inert(row.release), row.state)
-        writer.writerow((*words_, iso(row.since), machines, others, *_figures(row.cost)))
+        release = inert(humanize.one_line(row.release))
+        words = (row.service, str(row.deploy), release, row.state)
+        writer.writerow((*words, iso(row.since), machines, others, *_figures(row.cost)))
     return out.getvalue()
 
 

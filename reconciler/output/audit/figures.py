@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from reconciler.cost.audit import GARBAGE, Report
 from reconciler.cost.estimate import Sum
-from reconciler.cost.shown import shares
 from reconciler.util import humanize
 
 _CENTS = 2
@@ -50,6 +49,25 @@ class Figures:
         )
 
 
+def rounded(amount: Decimal, places: int) -> Decimal:
+    """Rounded once, half up, as bills are."""
+    return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+
+
+def shares(amounts: Sequence[Decimal], places: int) -> list[Decimal]:
+    """The amounts of the rows under a total, so rounded that they add up to the rounded total.
+
+    Each is within one unit of its exact figure: the largest remainders are rounded up.
+    """
+    unit = Decimal(1).scaleb(-places)
+    floors = [amount.quantize(unit, ROUND_FLOOR) for amount in amounts]
+    missing = int((rounded(sum(amounts, Decimal(0)), places) - sum(floors, Decimal(0))) / unit)
+    order = sorted(range(len(amounts)), key=lambda n: (floors[n] - amounts[n], n))
+    for n in order[:missing]:
+        floors[n] += unit
+    return floors
+
+
 def figures_of(costs: Sequence[Sum]) -> list[Figures]:
     """The figures of the rows under one total."""
     columns = zip(
@@ -75,6 +93,8 @@ def first_sentence(report: Report) -> str:
         verb = "is" if total.unknown == 1 else "are"
         parts.append(f"{humanize.count(total.unknown, 'price')} {verb} unknown")
     least = "at least " if total.unknown or report.unknown or report.gaps else ""
+    if not total.resources and not least:
+        return "You pay nothing: no resource of a release is there."
     start = f"You pay {least}{humanize.money(total.monthly)} a month: "
     return start + ", ".join(parts) + "."
 

@@ -54,6 +54,7 @@ def html(report: Report, view: View = ALL) -> str:
         items=_by_cost(items),
         orphans=_by_cost(report.orphans),
         foreign=_shown(_by_cost(report.foreign)),
+        shares=_shown(report.shares),
         most=MOST,
         as_of=as_of(report.prices),
         left_out=", ".join(LEFT_OUT),

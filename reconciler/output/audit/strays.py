@@ -31,7 +31,7 @@ def stray_lines(
     total = ("total", "", "", "", "", "", Figures.of(figures).cells()[0], "")
     lines = humanize.aligned([_HEADS, *rows, total], (_MONTH,)) if rows else ["No strays."]
     lines.append(f"not counted: {', '.join(LEFT_OUT)}; prices of {as_of(prices)}, estimates")
-    lines += [f"unread, so no image is known to be unused: {each}" for each in unread]
+    lines += [f"unread, and it may use an image above: {each}" for each in unread]
     return [*lines, "Nothing of this is ours: no sweep touches it, now or later."]
 
 

@@ -120,7 +120,20 @@ def _orphan_lines(report: Report) -> list[str]:
         lines += ["", "look-alikes, in no sum above", *map(orphan, alike[:_SOME])]
     if len(alike) > _SOME:
         lines.append(f"  and {len(alike) - _SOME} more")
-    return lines
+    return lines + _share_lines(report)
+
+
+def _share_lines(report: Report) -> list[str]:
+    """What databases take of servers that no release has made."""
+    if not report.shares:
+        return []
+    rows = [(one.database.name, one.server.id, one.percent) for one in report.shares]
+    figures = figures_of([one.cost for one in report.shares])
+    cells = [(*row, shown.cells()[0]) for row, shown in zip(rows, figures, strict=True)]
+    whole = ("all of these", "", "", Figures.of(figures).cells()[0])
+    heads = ("database", "of server", "by size", "$/month")
+    lines = humanize.aligned([heads, *cells[:_SOME], whole], (2, 3))
+    return ["", "databases' parts of their servers, in no sum above", *lines]
 
 
 def _orphan(prices: Prices, item: CostItem) -> str:

@@ -46,7 +46,23 @@ _DATABASE = {
     "rds gp2": ("Database Storage", "RDS:GP2-Storage", "GB-Mo"),
     "rds gp3": ("Database Storage", "RDS:GP3-Storage", "GB-Mo"),
     "rds snapshot": ("Storage Snapshot", "RDS:ChargedBackupUsage", "GB-Mo"),
+    "rds gp2 multi-az": ("Database Storage", "RDS:Multi-AZ-GP2-Storage", "GB-Mo"),
+    "rds gp3 multi-az": ("Database Storage", "RDS:Multi-AZ-GP3-Storage", "GB-Mo"),
+    "rds io1": ("Database Storage", "RDS:PIOPS-Storage", "GB-Mo"),
+    "rds io1 multi-az": ("Database Storage", "RDS:Multi-AZ-PIOPS-Storage", "GB-Mo"),
+    "rds io1 iops": ("Provisioned IOPS", "RDS:PIOPS", "IOPS-Mo"),
+    "rds io1 iops multi-az": ("Provisioned IOPS", "RDS:Multi-AZ-PIOPS", "IOPS-Mo"),
+    "rds gp3 iops": ("Provisioned IOPS", "RDS:GP3-PIOPS", "IOPS-Mo"),
+    "rds gp3 iops multi-az": ("Provisioned IOPS", "RDS:Multi-AZ-GP3-PIOPS", "IOPS-Mo"),
+    "rds gp3 throughput": ("Provisioned Throughput", "RDS:GP3-Throughput", "MBPS-Mo"),
+    "rds gp3 throughput multi-az": (
+        "Provisioned Throughput",
+        "RDS:Multi-AZ-GP3-Throughput",
+        "MBPS-Mo",
+    ),
 }
+_ENGINES = {"postgres": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
+_BALANCER = "load balancer "
 
 
 def answer(call: ApiCall, body: bytes) -> Response:
@@ -96,6 +112,8 @@ def _products(region: str) -> Iterator[_Row]:
             family, usage, unit = _STORAGE[name]
             price = dollars * _MIB_OF_GIB if unit == "GiBps-mo" else dollars
             yield "AmazonEC2", family, {"usagetype": f"SBX1-{usage}"}, price, unit
+        elif name.startswith(_BALANCER):
+            yield from _balancer(name.removeprefix(_BALANCER), dollars)
         elif "." in name:
             yield from _machine(name, dollars)
     address = {"usagetype": "SBX1-PublicIPv4:InUseAddress", "group": "VPCPublicIPv4Address"}
@@ -125,14 +143,21 @@ def _machine(name: str, dollars: Decimal) -> Iterator[_Row]:
 
 
 def _server(name: str, dollars: Decimal) -> _Row:
-    class_ = name.partition(" ")[0]
+    class_, engine, *zones = name.split()
     attributes = {
         "instanceType": class_,
-        "databaseEngine": "PostgreSQL",
-        "deploymentOption": "Single-AZ",
-        "usagetype": f"SBX1-InstanceUsage:{class_}",
+        "databaseEngine": _ENGINES[engine],
+        "deploymentOption": "Multi-AZ" if zones else "Single-AZ",
+        "usagetype": f"SBX1-{'Multi-AZ' if zones else 'Instance'}Usage:{class_}",
     }
     return "AmazonRDS", "Database Instance", attributes, dollars, "Hrs"
+
+
+def _balancer(kind: str, dollars: Decimal) -> Iterator[_Row]:
+    """Its hours, and the capacity units, which have a price of their own."""
+    family = f"Load Balancer-{kind.capitalize()}"
+    for usage, price in (("LoadBalancerUsage", dollars), ("LCUUsage", Decimal("0.008"))):
+        yield "AWSELB", family, {"usagetype": f"SBX1-{usage}"}, price, "Hrs"
 
 
 def _product(family: str, attributes: Mapping[str, str], dollars: Decimal, unit: str) -> str:

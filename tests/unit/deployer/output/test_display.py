@@ -61,6 +61,7 @@ RELEASED = e.Released(
     "2 migrations, on the copy",
     0.054,
     0.0024,
+    per_hour=0.064,
 )
 
 
@@ -159,16 +160,18 @@ def test_the_result_of_a_release() -> None:
          writes    were refused for 1m 06s; clients with old DNS cannot write until then
          schema    2 migrations, on the copy
          jobs      cron, shop-worker: started here, stopped on v1.4.2
-         cost      v1.4.2 kept for rollback: $0.0540/h, $0.0024/h once parked
+         cost      v1.5.0: $46.08 a month ($0.0640/h)
+         kept      v1.4.2 for rollback: $38.88 a month ($0.0540/h), $1.73 once parked
         Back          deployer rollback shop
         Is it well?   deployer status shop""")
 
 
 def test_what_is_not_known_is_not_said() -> None:
-    """A first release without a database: no writes, no jobs, no cost, no way back."""
+    """A first release without a database: no writes, no jobs, no way back; a price is unknown."""
     first = e.Released("shop", ID, "v1", "", ("10.0.1.17",), 134)
     assert summary.released(first)[1:] == [
         " traffic   10.0.1.17",
+        " cost      v1: unknown",
         "Is it well?   deployer status shop",
     ]
 

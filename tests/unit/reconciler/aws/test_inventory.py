@@ -24,7 +24,7 @@ from reconciler.model.resource import (
     Inventory,
     Resource,
 )
-from reconciler.model.tags import Label
+from reconciler.model.tags import ID, Label
 from tests.support.aws_api import BIRTH, DEPLOY, HASTE, LEDGER, PLACE, Api, pairs
 
 
@@ -361,10 +361,19 @@ def test_many_things_are_described_in_chunks(
 ) -> None:
     """EC2 takes so many values in a filter and no more; every chunk is read."""
     monkeypatch.setattr("reconciler.aws.client.query.FILTER_VALUES", 3)
-    api.machines(7)
+    machines = api.machines(7)
     found = heap.scan()
     assert len(found.resources) == 3 * 7
-    assert found.calls == 1 + 3 * 3 + 3, "the index, three chunks of three kinds, three lists"
+    assert found.calls == 1 + 3 + 3, "the index, one page of the deploy for each kind, three lists"
+    odd = [{"Key": ID, "Value": "we*rd?"}]
+    for one in found.resources:
+        api.ec2.create_tags(Resources=[one.id], Tags=odd)
+    again = heap.scan()
+    assert {one.id for one in again.resources} == {one.id for one in found.resources}
+    assert again.calls == 1 + 3 * 3 + 3, "a filter takes such a tag for a pattern: asked by id"
+    api.ec2.create_tags(Resources=machines[:2], Tags=[{"Key": ID, "Value": str(DEPLOY)}])
+    both = heap.scan()
+    assert {one.id for one in both.resources} == {one.id for one in found.resources}
 
 
 def test_very_many_things_are_described_by_their_deploys(

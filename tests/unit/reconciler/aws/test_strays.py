@@ -26,6 +26,29 @@ def test_a_target_group_has_its_tags_and_what_uses_it(api: Api, group: str) -> N
     assert found.tags == {"team": "blue"}
 
 
+def test_images_and_snapshots_of_every_version_of_a_template_are_used(api: Api) -> None:
+    """Not only those of the newest: a group of machines may launch any version."""
+    disk = {"DeviceName": "/dev/xvdb", "Ebs": {"SnapshotId": "snap-0123456789abcdef0"}}
+    data = [{"ImageId": "ami-0123456789abcdef0"}, {"BlockDeviceMappings": [disk]}]
+    made = api.ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData=data[0])
+    name = made["LaunchTemplate"]["LaunchTemplateName"]
+    api.ec2.create_launch_template_version(LaunchTemplateName=name, LaunchTemplateData=data[1])
+    found = look(api.aws, frozenset({"ami-fedcba9876543210f"}))
+    assert found.used == {
+        "ami-0123456789abcdef0",
+        "snap-0123456789abcdef0",
+        "ami-fedcba9876543210f",
+    }
+
+
+def test_an_image_behind_a_parameter_is_not_known(api: Api) -> None:
+    """Which one it is was not read, so that no image is known to be unused."""
+    parameter = {"ImageId": "resolve:ssm:/golden"}
+    api.ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData=parameter)
+    (unread,) = look(api.aws).unread
+    assert "resolve:ssm:/golden" in unread
+
+
 @pytest.mark.usefixtures("group")
 @pytest.mark.parametrize("action", ["DescribeTargetHealth", "DescribeTags"])
 def test_load_balancers_that_may_not_be_read_are_named(api: Api, action: str) -> None:

@@ -17,9 +17,9 @@ import pytest
 
 from reconciler.cost import estimate, shipped
 from reconciler.cost.price_list import Prices
-from reconciler.cost.rates import rate
-from reconciler.cost.shown import rounded, shares
+from reconciler.cost.rates import LOAD_BALANCER, rate
 from reconciler.cost.spent import MONTH_SECONDS, Window, spent
+from reconciler.model.journal.live_periods import LivePeriod
 from reconciler.model.resource import (
     ADDRESS,
     INSTANCE,
@@ -30,6 +30,7 @@ from reconciler.model.resource import (
     Resource,
 )
 from reconciler.model.tags import AccountRegion
+from reconciler.output.audit.figures import rounded, shares
 from tests.support import aws_bill
 from tests.support.aws_bill import cents, total
 from tests.support.made_up_month import BEGIN, END, made_up, shown
@@ -41,6 +42,7 @@ MACHINE = Resource(INSTANCE, "i-1", US, state="running", type="t3.small", create
 DISK = Resource(VOLUME, "vol-1", US, type="gp3", size_gb=100, created=BORN)
 SERVER = Resource(RDS_INSTANCE, "db:a", US, state="available", type="db.t3.micro", size_gb=20)
 FAST = BillingTerms(iops=6000, throughput=250)
+WIDE = BillingTerms(iops=15_000, throughput=600, storage="gp3")
 HOUR = timedelta(hours=1)
 
 
@@ -80,10 +82,29 @@ def stopped(resource: Resource, after: timedelta) -> Resource:
         (Resource(ADDRESS, "e", EU, public_ips=1, created=BORN), 720, "3.60"),
         # A db.t3.micro with 20 GB for a month: 720 × $0.018 + 20 × $0.115 = $15.26.
         (replace(SERVER, created=BORN), 720, "15.26"),
+        # The same as MySQL in two zones: 720 × $0.034 + 20 × $0.23 = $29.08.
+        (replace(SERVER, created=BORN, type="db.t3.micro mysql multi-az"), 720, "29.08"),
+        # With 500 GB of gp3, 15,000 IOPS, 600 MiB/s: 720 × $0.178 + 500 × $0.115 + 3,000 × $0.02
+        # + 100 × $0.08 = $253.66.
+        (
+            replace(SERVER, created=BORN, type="db.m5.large", size_gb=500, billing=WIDE),
+            720,
+            "253.66",
+        ),
+        # A db.m5.large that lived 3 min costs 10 min, its storage 3 min: $0.178 / 6 + $0.0001.
+        (replace(SERVER, created=BORN, type="db.m5.large", size_gb=10), 0.05, "0.03"),
+        # An application load balancer, two public addresses: 720 h × ($0.0225 + $0.01) = $23.40.
+        (
+            Resource(LOAD_BALANCER, "lb", US, type="application", created=BORN, public_ips=2),
+            720,
+            "23.40",
+        ),
+        # A g5.xlarge for a day: 24 × $1.006 = $24.144.
+        (replace(MACHINE, type="g5.xlarge"), 24, "24.14"),
     ],
 )
 def test_a_bill_by_hand(resource: Resource, hours: int, dollars: str) -> None:
-    """Ten and three bills that were worked out by hand, from AWS's price pages."""
+    """Ten bills and more that were worked out by hand, from AWS's price pages."""
     found = spent(resource, Window(BORN + hours * HOUR), Prices())
     assert found is not None
     assert found.whole
@@ -166,11 +187,12 @@ def test_the_calculators_prices_are_those_of_the_table(region: str) -> None:
             ("t3.small on dedicated hardware",),
         ),
         (
-            replace(SERVER, type="db.t3.micro multi-az"),
+            replace(SERVER, type="db.x9.big multi-az", place=EU),
             "0",
-            ("rds gp2 multi-az", "db.t3.micro postgres multi-az"),
+            ("rds gp2 multi-az", "db.x9.big postgres multi-az"),
         ),
-        (replace(SERVER, type="db.t3.micro mysql"), "2.3", ("db.t3.micro mysql",)),
+        (replace(SERVER, type="db.x9.big mysql"), "2.3", ("db.x9.big mysql",)),
+        (Resource(LOAD_BALANCER, "l", US, type="odd", public_ips=2), "7.2", ("load balancer odd",)),
     ],
 )  # fmt: skip
 def test_a_missing_part_makes_the_price_unknown(
@@ -208,12 +230,61 @@ def test_a_machine_that_was_started_again_has_cost_at_least_its_latest_run() -> 
     assert (lately.so_far, lately.ageless) == (Decimal("0.104"), 0)
 
 
+LIVED = (LivePeriod(BORN + 20 * HOUR),)
+
+
+@pytest.mark.parametrize(
+    ("state", "first", "started", "hours"),
+    [
+        # It halted itself, which leaves no time: it was live for 20 h.
+        ("stopped", BORN, BORN, 20),
+        # It was started again after 30 h, and runs for 10 h: those and the 20 h.
+        ("running", BORN, BORN + 30 * HOUR, 30),
+        # It was started again while it was live, so it stood still for a part: the latest run.
+        ("running", BORN, BORN + 15 * HOUR, 25),
+    ],
+)
+def test_what_was_running_before_it_stopped_is_not_forgotten(
+    state: str, first: datetime, started: datetime, hours: int
+) -> None:
+    """When its deploy was live, by the ledger or the journal; still a lower bound."""
+    machine = replace(
+        MACHINE, state=state, created=started, billing=BillingTerms(first_started=first)
+    )
+    cost = estimate.of(machine, BORN + 40 * HOUR, Prices(), lived=LIVED)
+    assert (cost.so_far, cost.ageless) == (hours * Decimal("0.0208"), 1)
+
+
+def test_a_window_holds_only_its_part_of_earlier_runs() -> None:
+    """Of 20 h that ended before, one lies in it; the latest run of 10 h does as a whole."""
+    terms = BillingTerms(first_started=BORN)
+    machine = replace(MACHINE, created=BORN + 30 * HOUR, billing=terms)
+    lately = estimate.of(machine, BORN + 40 * HOUR, Prices(), BORN + 19 * HOUR, LIVED)
+    assert lately.so_far == 11 * Decimal("0.0208")
+
+
 def test_a_stop_without_a_time_is_a_lower_bound() -> None:
     """A machine that halts itself leaves no time: a minute is sure."""
     halted = replace(MACHINE, state="stopped")
     cost = estimate.of(halted, BORN + 20 * HOUR, Prices())
     assert cost.so_far == Decimal("0.0208") / 60
     assert cost.ageless == 1
+
+
+def test_a_stopped_server_does_not_hide_what_it_cost_before() -> None:
+    """No description says when it was stopped: its storage is sure, the rest is not."""
+    off = estimate.of(replace(SERVER, state="stopped", created=BORN), BORN + 720 * HOUR, Prices())
+    assert (off.monthly, off.so_far, off.ageless) == (Decimal("2.300"), Decimal("2.3"), 1)
+    on = estimate.of(replace(SERVER, created=BORN), BORN + 720 * HOUR, Prices())
+    assert on.ageless == 0
+
+
+def test_ten_minutes_of_a_server_are_due_at_its_start_alone() -> None:
+    """A window that begins later holds none of them."""
+    server = replace(SERVER, created=BORN, type="db.m5.large")
+    assert estimate.of(server, BORN + HOUR / 60, Prices()).so_far > Decimal("0.0296")
+    lately = estimate.of(server, BORN + 2 * HOUR, Prices(), since=BORN + HOUR)
+    assert rounded(lately.so_far, 4) == rounded(Decimal("0.178") + Decimal("2.3") / 720, 4)
 
 
 @pytest.mark.parametrize(

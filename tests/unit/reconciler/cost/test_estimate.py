@@ -65,7 +65,7 @@ MACHINE = Resource(INSTANCE, "i-1", PLACE, state="running", type="t3.small")
         (replace(SERVER, place=AccountRegion("1", "us-east-1"), public_ips=1), 0.138),
         (SERVER, None),
         (replace(SERVER, state="stopped"), 0.127),
-        (replace(SERVER, place=AccountRegion("1", "us-east-1"), type="db.t3.micro mysql"), None),
+        (replace(SERVER, place=AccountRegion("1", "us-east-1"), type="db.x9.big mysql"), None),
         (Resource("nat-gateway", "n", PLACE), None),
     ],
 )

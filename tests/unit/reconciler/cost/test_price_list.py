@@ -65,6 +65,9 @@ def test_products_of_every_kind() -> None:
         product("Storage Snapshot", "0.05", "GB-Mo", usagetype="EU-EBS:SnapshotUsage"),
         product("Storage Snapshot", "0.0125", "GB-Mo", usagetype="EU-EBS:SnapshotArchiveStorage"),
         product("Fee", "1", instanceType="t3.small"),
+        product("Load Balancer-Network", "0.0252", usagetype="EU-LoadBalancerUsage"),
+        product("Load Balancer-Network", "0.006", usagetype="EU-LCUUsage"),
+        product("Provisioned Throughput", "0.08", usagetype="EU-RDS:GP3-Throughput"),
     )
     assert {name: str(price) for name, price in read_products(said).items()} == {
         "db.t3.small postgres": "0.036",
@@ -73,6 +76,8 @@ def test_products_of_every_kind() -> None:
         "gp3 throughput": "0.044",
         "io1": "0.138",
         "io2 iops 2": "0.0504",
+        "load balancer network": "0.0252",
+        "rds gp3 throughput": "0.08",
         "snapshot": "0.05",
         "snapshot archive": "0.0125",
         "t3.small": "0.0228",

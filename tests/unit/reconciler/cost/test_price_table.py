@@ -12,6 +12,7 @@ import pytest
 from reconciler.cost import shipped
 from scripts.price_table import __main__ as maker
 from scripts.price_table.instances import licensed, linux
+from scripts.price_table.regions import anchored
 
 LOADED = 0.020
 """Seconds of processor time for what a report of one region reads."""
@@ -42,6 +43,37 @@ def test_a_family_whose_sizes_are_not_in_proportion_is_not_guessed() -> None:
     g4dn = {"g4dn.xlarge": "0.526", "g4dn.2xlarge": "0.752", "g4dn.4xlarge": "1.204"}
     [prices] = linux(source(us_east_1={**g4dn, "g4dn.8xlarge": "2.176"})).values()
     assert "g4dn.xlarge" not in prices
+
+
+BASE = {
+    "g5.xlarge": Decimal("1.006"),
+    "g5.2xlarge": Decimal("1.212"),
+    "g5.4xlarge": Decimal("1.624"),
+    "g5.8xlarge": Decimal("2.448"),
+}
+G5 = {"g5.xlarge": "0.0", "g5.2xlarge": "1.3332", "g5.4xlarge": "1.624", "g5.8xlarge": "2.448"}
+IRELAND = {"g5.xlarge": "0.0", "g5.4xlarge": "1.81287", "g5.8xlarge": "2.73271"}
+
+
+def test_an_irregular_family_is_believed_by_the_factor_of_its_region() -> None:
+    """Of two sizes that agree; what is of dedicated hardware is left out."""
+    found = anchored(source(us_east_1=G5, eu_west_1={**IRELAND, "g5.2xlarge": "1.48826"}), BASE)
+    assert found["us-east-1"] == BASE
+    believed = {"g5.4xlarge": Decimal("1.81287"), "g5.8xlarge": Decimal("2.73271")}
+    assert found["eu-west-1"] == believed
+
+
+def test_a_hole_of_an_irregular_family_follows_from_three_sizes() -> None:
+    """g5.xlarge is $1.123 in Ireland, as AWS says; a size that is not sold there stays out."""
+    found = anchored(source(us_east_1=G5, eu_west_1={**IRELAND, "g5.2xlarge": "1.35296"}), BASE)
+    assert found["eu-west-1"]["g5.xlarge"] == Decimal("1.12300")
+    assert "g5.16xlarge" not in found["eu-west-1"]
+
+
+def test_a_copied_price_that_the_source_contradicts_stops_the_script() -> None:
+    """It is neither the figure nor what dedicated hardware would cost."""
+    with pytest.raises(ValueError, match=r"g5\.2xlarge: 1\.212 was copied"):
+        anchored(source(us_east_1={**G5, "g5.2xlarge": "1.5"}), BASE)
 
 
 def test_two_figures_alone_are_no_proof() -> None:
@@ -89,6 +121,12 @@ def test_what_the_table_holds() -> None:
     assert len(shipped.regions()) == 35
     assert all(len(shipped.region(name)) > 100 for name in shipped.regions())
     known = {"t3.small": "0.0208", "m5.large": "0.096", "c5.large": "0.085", "m7i.large": "0.1008"}
+    known |= {
+        "g4dn.xlarge": "0.526",
+        "g5.xlarge": "1.006",
+        "g6.xlarge": "0.8048",
+        "p3.2xlarge": "3.06",
+    }
     table = shipped.region("us-east-1")
     assert {name: table[name] for name in known} == known
     assert shipped.region("mars-1") == {}

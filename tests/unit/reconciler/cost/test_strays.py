@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from reconciler.cost.price_list import Prices
-from reconciler.cost.shown import rounded
-from reconciler.cost.strays import LOAD_BALANCER, Account, Confidence, Stray, strays
+from reconciler.cost.rates import LOAD_BALANCER
+from reconciler.cost.strays import Account, Confidence, Stray, strays
 from reconciler.model import tags as t
 from reconciler.model.resource import (
     ADDRESS,
@@ -23,6 +23,7 @@ from reconciler.model.resource import (
     Resource,
 )
 from reconciler.model.tags import AccountRegion
+from reconciler.output.audit.figures import rounded
 from reconciler.output.audit.strays import stray_lines, strays_json
 
 HERE = AccountRegion("123456789012", "us-east-1")
@@ -99,6 +100,14 @@ def test_an_image_that_something_uses_stays_out(used: frozenset[str]) -> None:
     assert rows == []
 
 
+@pytest.mark.parametrize("resource", [MACHINE, LOOSE, SNAP, IDLE, OLD_IMAGE])
+def test_what_a_file_names_stays_out(resource: Resource) -> None:
+    """Whatever kind it is: somebody means to use it. Only that, though."""
+    assert found(resource) != []
+    assert found(resource, used=frozenset({resource.id})) == []
+    assert found(resource, used=frozenset({"ami-0000000000000000f"})) != []
+
+
 def test_what_could_not_be_read_makes_images_doubtful() -> None:
     """Unknown is not unused: the row stays, with the lowest confidence, and the foot says why."""
     account = Account((OLD_IMAGE,), unread=("launch templates: not allowed",))
@@ -109,11 +118,13 @@ def test_what_could_not_be_read_makes_images_doubtful() -> None:
 
 def test_empty_balancers_and_groups() -> None:
     """A balancer's price is not known here: it comes first, and is said to be unknown."""
-    balancer = Resource(LOAD_BALANCER, "web", HERE, created=LONG_AGO)
+    balancer = Resource(LOAD_BALANCER, "web", HERE, type="odd", created=LONG_AGO)
     group = Resource(TARGET_GROUP, "old", HERE, created=LONG_AGO)
     rows = found(balancer, group, LOOSE)
     assert [row.resource.id for row in rows] == ["web", "vol-2", "old"]
     assert rows[0].cost.is_unknown
+    (usual,) = found(replace(balancer, type="application", public_ips=2))
+    assert usual.cost.monthly == 720 * (Decimal("0.0225") + 2 * Decimal("0.005"))
 
 
 def test_the_table_and_the_json_have_the_same_sum() -> None:

@@ -16,7 +16,6 @@ from reconciler.cost.audit import Report, report
 from reconciler.cost.grouping import KEYS, groups, items_of, narrowed
 from reconciler.cost.history import days
 from reconciler.cost.price_list import Prices
-from reconciler.cost.shown import rounded
 from reconciler.model import tags as t
 from reconciler.model.journal.entry import (
     FAILED,
@@ -29,6 +28,7 @@ from reconciler.model.journal.entry import (
 from reconciler.model.journal.savings import unrooted_since
 from reconciler.model.resource import INSTANCE
 from reconciler.output.audit import data, table
+from reconciler.output.audit.figures import rounded
 from reconciler.output.audit.html import html
 from reconciler.output.audit.view import View
 from reconciler.output.plan import plan_lines, saving
