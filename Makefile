@@ -21,7 +21,7 @@ MACHINES ?= container
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test suite coverage whole check lint fmt types imports unit pythons timetravel another-day model traces mutants crash reality postgres soak denied fuzz bench second-opinion dist docs lambda scale lock clean
+.PHONY: help setup demo test suite coverage whole check lint fmt types imports unit pythons timetravel another-day model traces mutants crash reality postgres soak denied fuzz bench second-opinion dist docs lambda scale image lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -129,6 +129,9 @@ lambda: setup ## the one artefact of the Lambda function, dist/lambda.zip (CONFI
 
 scale: setup ## a run of a thousand scopes by the very template, on an emulator (SCALE=scopes)
 	@$(BIN)/python -m tests.scale $(SCALE)
+
+image: ## the container image, built and tried (BASE=debian: where no registry can be reached)
+	@sh scripts/image $(BASE)
 
 lock: setup ## compile requirements*.lock anew from pyproject.toml
 	@$(BIN)/python scripts/lock.py

@@ -7,8 +7,24 @@ from typing import Any
 Json = dict[str, Any]
 
 RUN = "States.Format('s3://${Results}/runs/{}', $$.Execution.Name)"
+THROTTLED = [
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+]
+"""The function was not run: an account may allow fewer calls at once than the maps want."""
+
 RETRY = [
     {"ErrorEquals": ["OutOfTime"], "IntervalSeconds": 1, "MaxAttempts": 20, "BackoffRate": 1},
+    {
+        "ErrorEquals": THROTTLED,
+        "IntervalSeconds": 2,
+        "MaxAttempts": 60,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 30,
+        "JitterStrategy": "FULL",
+    },
     {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 2, "MaxAttempts": 3, "BackoffRate": 2},
 ]
 SWEEPERS = 40

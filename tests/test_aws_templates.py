@@ -10,7 +10,7 @@ from typing import Any
 from cfnlint.api import lint_file
 
 from reconciler.cli.aws_lambda import COMMANDS
-from scripts.aws_machine import SWEEPERS
+from scripts.aws_machine import SWEEPERS, THROTTLED
 from scripts.aws_template import write
 from tests.support.cures import parsed
 
@@ -101,7 +101,8 @@ def test_what_fails_is_in_the_report_and_hides_nothing() -> None:
         assert state["ToleratedFailurePercentage"] == 100
         assert state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
         (task,) = state["ItemProcessor"]["States"].values()
-        assert [one["ErrorEquals"] for one in task["Retry"]] == [["OutOfTime"], ["States.ALL"]]
+        wanted = [["OutOfTime"], THROTTLED, ["States.ALL"]]
+        assert [one["ErrorEquals"] for one in task["Retry"]] == wanted
 
 
 def test_events_name_the_scope() -> None:

@@ -153,6 +153,30 @@ def test_the_action_is_one() -> None:
             assert rest in known, name
 
 
+def complaints(schema: str, path: Path) -> str:
+    """What GitHub's schema says to a file; '' for nothing."""
+    tool = Path(sys.executable).with_name("check-jsonschema")
+    asked = [str(tool), "--builtin-schema", schema, str(path)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def test_github_has_no_complaint(tmp_path: Path) -> None:
+    """About the action, nor about the workflow that the documents show."""
+    assert complaints("vendor.github-actions", ROOT / "action.yml") == ""
+    workflow = tmp_path / "release.yml"
+    workflow.write_text(recipe_text())
+    assert complaints("vendor.github-workflows", workflow) == ""
+    workflow.write_text(recipe_text().replace("runs-on:", "runs-at:"))
+    assert "runs-at" in complaints("vendor.github-workflows", workflow)
+
+
+def recipe_text() -> str:
+    """The workflow of docs/ci.md."""
+    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/ci.md").read_text(), re.DOTALL)
+    return str(text)
+
+
 def test_the_script_reads_what_the_action_passes() -> None:
     """Every variable is one of the script's or of the deployer's, and the script is a program."""
     script = ROOT / "scripts/ci/run"
@@ -167,8 +191,7 @@ def test_the_script_reads_what_the_action_passes() -> None:
 
 def test_the_recipe_uses_the_action_as_it_is() -> None:
     """The workflow of docs/ci.md: inputs that exist, and the permissions that OIDC wants."""
-    [text] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/ci.md").read_text(), re.DOTALL)
-    recipe = yaml.safe_load(text)
+    recipe = yaml.safe_load(recipe_text())
     assert recipe["permissions"]["id-token"] == "write"
     inputs = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
     steps = [step for job in recipe["jobs"].values() for step in job["steps"]]

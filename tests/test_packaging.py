@@ -6,12 +6,16 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from reconciler.cli.daemon.metrics import Metrics
 from reconciler.cost.price_list import Prices
@@ -66,6 +70,43 @@ def test_the_alerts_ask_only_for_metrics_that_exist() -> None:
         assert set(rule["annotations"]) == {"summary", "action"}
 
 
+def test_every_expression_is_in_prometheus_language() -> None:
+    """Those of the alerts and those of the dashboard."""
+    alerts = yaml.safe_load(ALERTS.read_text())["groups"]
+    asked = [rule["expr"] for group in alerts for rule in group["rules"]] + expressions()
+    for one in asked:
+        assert promql_parser.parse(one).prettify(), one
+    with pytest.raises(ValueError, match="unclosed left parenthesis"):
+        promql_parser.parse("max by (sweep (reconciler_orphans)")
+
+
+def unknown_keys(ours: Any, known: Any, path: str = "") -> list[str]:
+    """The keys of a document that another one has not, each with where it is."""
+    if isinstance(ours, dict):
+        missing = [f"{path}.{key}" for key in ours if key not in known]
+        inner = [
+            unknown_keys(ours[key], known[key], f"{path}.{key}") for key in ours.keys() & known
+        ]
+        return missing + [one for each in inner for one in each]
+    if isinstance(ours, list):
+        pairs = enumerate(zip(ours, known, strict=True))
+        return [one for n, pair in pairs for one in unknown_keys(*pair, f"{path}[{n}]")]
+    return [] if ours == known else [f"{path}: {ours!r}, read as {known!r}"]
+
+
+def as_grafana_reads(document: dict[str, Any]) -> Any:
+    """What Grafana's own model takes from a dashboard."""
+    read = Dashboard.from_json(document)
+    return json.loads(JSONEncoder().encode(read))
+
+
+def test_grafana_knows_every_key_of_the_dashboard() -> None:
+    """Its model reads the file and loses nothing of it; a key that is misspelt it would lose."""
+    assert unknown_keys(DASHBOARD, as_grafana_reads(DASHBOARD)) == []
+    wrong = {**DASHBOARD, "panells": []}
+    assert unknown_keys(wrong, as_grafana_reads(wrong)) == [".panells"]
+
+
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 def test_promtool_has_no_complaint(tmp_path: Path) -> None:
     """The rules parse; so do the dashboard's expressions, as rules of a made-up group."""
@@ -113,6 +154,36 @@ def test_the_image_has_no_rights_and_pins_what_it_installs() -> None:
     allowed = (ROOT / ".dockerignore").read_text().splitlines()
     assert {f"!{one}" for one in names} <= set(allowed)
     assert allowed[0] == "*"
+
+
+HADOLINT = Path(sys.executable).with_name("hadolint")
+
+
+@pytest.mark.skipif(not HADOLINT.exists(), reason="hadolint has no build for this machine")
+def test_hadolint_has_no_complaint() -> None:
+    """With every rule that it has."""
+    done = subprocess.run(
+        [HADOLINT, "--no-color", ROOT / "Dockerfile"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+ANALYZE = shutil.which("systemd-analyze")
+
+
+@pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
+def test_systemd_has_no_complaint(tmp_path: Path) -> None:
+    """Every unit, with a command that is there: a directive that is misspelt is a complaint."""
+    assert ANALYZE is not None
+    for path in (ROOT / "config/systemd").iterdir():
+        text = path.read_text().replace("/opt/deployer/.venv/bin/reconciler", "/bin/true")
+        (tmp_path / path.name).write_text(text)
+    units = sorted(tmp_path.iterdir())
+    assert [one.suffix for one in units] == [".service", ".service", ".timer"]
+    done = subprocess.run(
+        [ANALYZE, "verify", *units], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_the_classifiers_are_the_pythons_that_are_tested() -> None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from reconciler.cli.main import cli
 from reconciler.cli.shared import ended
+from reconciler.config import loader
+from reconciler.config.loader import Settings
 from reconciler.exit_codes import Exit
 
 COMMANDS = frozenset({"scopes", "inventory", "ledgers", "sweep", "collate"})
@@ -46,6 +49,20 @@ class NoResult(Exception):
     """The command ended without a result; its words are in the log."""
 
 
+@cache
+def _read(home: Path) -> Settings:
+    return loader.load(home)
+
+
+def loaded(directory: Path | None) -> Settings:
+    """The configuration, read once: nobody changes the package of a function that runs.
+
+    A thousand services take a second to read, and a process serves hundreds of calls.
+    Raises ConfigError.
+    """
+    return _read(loader.locate(directory))
+
+
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     """Run the event's command. Raises OutOfTime, NoResult."""
     words = event.get("command")
@@ -57,7 +74,7 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     if arguments[0] == "sweep":
         limit = max(context.get_remaining_time_in_millis() / 1000 - RESERVE, 1.0)
         arguments += ["--limit", f"{int(limit)}s"]
-    code = ended(cli, arguments)
+    code = ended(cli, arguments, loaded)
     if limit and code == Exit.DIRT and time.monotonic() - began >= int(limit):
         raise OutOfTime(" ".join(arguments))
     if code not in RESULTS:

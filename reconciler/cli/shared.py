@@ -41,6 +41,7 @@ class CliContext:
     """The options common to all commands, given before or after the command's name.
 
     `on_error` may report an error (while a release is displayed); True if it reported everything.
+    `load` reads the configuration, where it is not read anew for each command.
     """
 
     config: Path | None = None
@@ -49,6 +50,7 @@ class CliContext:
     last_words: str = ""
     context: click.Context | None = None
     on_error: Callable[[BaseException, int], bool] = lambda _, __: False
+    load: Callable[[Path | None], Settings] | None = None
     _out: LineWriter | None = None
     _err: LineWriter | None = None
 
@@ -56,7 +58,7 @@ class CliContext:
         """Load the configuration. Raises ConfigError."""
         from reconciler.config import loader
 
-        return loader.load(self.config)
+        return (self.load or loader.load)(self.config)
 
     def say(self, text: str) -> None:
         """Write a line of the result to stdout. A closed pipe stops nothing."""
@@ -168,9 +170,13 @@ def confirm(question: str, *, yes: bool) -> None:
         raise click.Abort
 
 
-def ended(command: click.Command, arguments: Sequence[str] | None = None) -> int:
-    """Run a command line to its end; returns the exit code."""
-    asked = CliContext()
+def ended(
+    command: click.Command,
+    arguments: Sequence[str] | None = None,
+    load: Callable[[Path | None], Settings] | None = None,
+) -> int:
+    """Run a command line to its end; returns the exit code. `load`: as in CliContext."""
+    asked = CliContext(load=load)
     gc_tuning.begin()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]

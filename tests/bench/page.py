@@ -12,6 +12,9 @@ from tests.bench.measure import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 
+SCALE = {"scale": "A thousand scopes by Step Functions and Lambda, on an emulator"}
+"""What `make scale` writes: it is no part of `make bench`."""
+
 _HEAD = """\
 # Benchmarks
 
@@ -20,7 +23,7 @@ this. What is compared runs in turn, on one server: the sandbox's API in a proce
 a fleet laid into it. Seconds and memory are of whole client processes, counted by the system.
 `traffic`, `rollbacks` and `routes` run on whole sandboxes and by the clients' own clocks.
 
-The parts are `{parts}`.
+The parts are `{parts}`; the last section is `make scale`'s.
 """
 _HEADING = re.compile(r"^## ", re.MULTILINE)
 
@@ -49,7 +52,7 @@ def write(titles: Mapping[str, str], fresh: Mapping[str, str]) -> None:
     """The page in the order of `titles`: sections of `fresh` by part, else those that stand."""
     standing = _standing()
     parts = [_HEAD.format(parts="`, `".join(titles))]
-    for part, title in titles.items():
+    for part, title in {**titles, **SCALE}.items():
         text = fresh.get(part) or standing.get(title) or "Not measured yet.\n"
         parts.append(f"## {title}\n\n{text.strip()}\n")
     PAGE.write_text("\n".join(parts), encoding="utf-8")

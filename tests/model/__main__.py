@@ -1,4 +1,4 @@
-"""`make model`: both models as far as the larger bounds; docs/ written anew from what was found.
+"""`make model`: every model as far as the larger bounds; docs/ written anew from what was found.
 
     python -m tests.model [WORD...]     only what has one of these words in its model or its name
     python -m tests.model --traces      only the mutations: their table and their pictures
@@ -25,6 +25,7 @@ from tests.model.bounds import (
     LEDGER_HEAP,
     MUTANT_STATES,
     PARKING,
+    SCOPES,
     TRAFFIC,
     Bound,
     explored,
@@ -42,6 +43,7 @@ MODELS = {
     "traffic": TRAFFIC,
     "elastic-ip": ELASTIC_IPS,
     "parking": PARKING,
+    "scopes": SCOPES,
 }
 DOCS = Path(__file__).parents[2] / "docs"
 PROTOCOL, TRACES = DOCS / "protocol.md", DOCS / "protocol-traces.md"

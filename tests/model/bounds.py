@@ -6,14 +6,16 @@ number of states that there are, the exploration is complete.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tests.model import mutations as m
 from tests.model.databases import Databases
 from tests.model.databases import Scenario as Data
 from tests.model.elastic import ElasticIps
 from tests.model.elastic import Scenario as Elastic
-from tests.model.explorer import Report, explore
+from tests.model.explorer import Model, Report, explore
 from tests.model.gate import Gates
 from tests.model.gate import Scenario as Gate
 from tests.model.homes import Homes
@@ -25,6 +27,8 @@ from tests.model.ledger_heap import Scenario as Heap
 from tests.model.parking import Parking
 from tests.model.parking import Scenario as Parked
 from tests.model.rules import Rules
+from tests.model.scopes import Scenario as Scope
+from tests.model.scopes import Scopes
 from tests.model.traffic import Scenario as Balanced
 from tests.model.traffic import Traffic
 
@@ -33,12 +37,14 @@ MUTANT_STATES = 60_000
 
 LEAST, FEW, BRIEF, MANY = 3_000, 10_000, 20_000, 1_000_000
 
+AnyScenario = Heap | Data | Home | Hook | Gate | Balanced | Elastic | Parked | Scope
+
 
 @dataclass(frozen=True)
 class Bound:
     """A scenario, and the most states of it that are explored in `make test` and `make model`."""
 
-    scenario: Heap | Data | Home | Hook | Gate | Balanced | Elastic | Parked
+    scenario: AnyScenario
     test: int
     model: int
 
@@ -200,25 +206,25 @@ PARKING = (
     Bound(Parked("a rollback to it and two sweeps", sweeps=2, twice=1), BRIEF, MANY),
 )
 
+SCOPES = (
+    Bound(m.IN_A_RUN, FEW, MANY),
+    Bound(Scope("three tries of a scope, one reading of the ledgers", reads=1, tries=3), FEW, MANY),
+    Bound(Scope("a scope that is listed three times", lists=3, deaths=1), FEW, MANY),
+)
 
-def explored(
-    scenario: Heap | Data | Home | Hook | Gate | Balanced | Elastic | Parked,
-    most: int,
-    rules: Rules | None = None,
-) -> Report:
+_MODELS: Mapping[type, Callable[[Any, Rules | None], Model[Any]]] = {
+    Heap: LedgerHeap,
+    Data: Databases,
+    Home: Homes,
+    Hook: Hooks,
+    Gate: Gates,
+    Balanced: Traffic,
+    Elastic: ElasticIps,
+    Parked: Parking,
+    Scope: Scopes,
+}
+
+
+def explored(scenario: AnyScenario, most: int, rules: Rules | None = None) -> Report:
     """Explore a scenario of any model."""
-    if isinstance(scenario, Heap):
-        return explore(LedgerHeap(scenario, rules), most)
-    if isinstance(scenario, Hook):
-        return explore(Hooks(scenario, rules), most)
-    if isinstance(scenario, Gate):
-        return explore(Gates(scenario, rules), most)
-    if isinstance(scenario, Balanced):
-        return explore(Traffic(scenario, rules), most)
-    if isinstance(scenario, Elastic):
-        return explore(ElasticIps(scenario, rules), most)
-    if isinstance(scenario, Parked):
-        return explore(Parking(scenario, rules), most)
-    if isinstance(scenario, Home):
-        return explore(Homes(scenario, rules), most)
-    return explore(Databases(scenario, rules), most)
+    return explore(_MODELS[type(scenario)](scenario, rules), most)

@@ -40,6 +40,8 @@ from tests.model.hooks import Scenario as Hooks
 from tests.model.ledger_heap import Scenario as Heap
 from tests.model.parking import Scenario as Parking
 from tests.model.rules import Rules
+from tests.model.scope_folder import AnyInventory, MissingIsEmpty
+from tests.model.scopes import Scenario as Scope
 from tests.model.traffic import Scenario as Traffic
 
 ALONE = Heap("a deployer and a sweep")
@@ -85,6 +87,7 @@ MOVING = Elastic("a release with an Elastic IP and a sweep", slow=1, twice=1)
 GIVEN = Elastic("a person and an Elastic IP", slow=1, hands=1)
 MOVED_BACK = Elastic("a rollback with an Elastic IP beside a sweep", ("first", "back"), slow=1)
 RESTING = Parking("a rollback to a release at rest, and a sweep", twice=1)
+IN_A_RUN = Scope("one scope of a run in two maps")
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
 
@@ -94,7 +97,7 @@ class Mutation:
 
     name: str
     rules: Rules
-    where: Heap | Data | Homes | Hooks | Gate | Traffic | Elastic | Parking
+    where: Heap | Data | Homes | Hooks | Gate | Traffic | Elastic | Parking | Scope
     says: str
     within: Callable[[], AbstractContextManager[object]] = nullcontext
 
@@ -423,6 +426,31 @@ OWN = (
     Mutation("parked under a lease", Rules(spares_leased=False), RESTING, "live does not run"),
     Mutation(
         "no order to a target that serves", Rules(orders_always=False), RESTING, "live does not run"
+    ),
+    Mutation(
+        "the ledgers of a run before its inventories",
+        Rules(inventories_first=False),
+        IN_A_RUN,
+        "plan names first, which is rooted",
+    ),
+    Mutation(
+        "another inventory than the ledgers judge",
+        Rules(run_files=AnyInventory),
+        IN_A_RUN,
+        "plan names first, which is rooted",
+    ),
+    Mutation("a run not held to its plan", Rules(held_to_plan=False), IN_A_RUN, "the breaker"),
+    Mutation(
+        "a scope without an inventory is empty",
+        Rules(run_files=MissingIsEmpty),
+        IN_A_RUN,
+        "counts as clean",
+    ),
+    Mutation(
+        "a run not held to its plan, ledger before inventory",
+        Rules(held_to_plan=False, heap_first=False),
+        IN_A_RUN,
+        "is rooted, and was deleted",
     ),
 )
 """Further ones: each removes a guard of the code's own."""

@@ -22,6 +22,8 @@ from reconciler.model.reading import LedgerAddress, Reading
 from reconciler.model.resource import Inventory, Resource
 from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import Plan, Repair, ServicePlan, SweepRequest
+from reconciler.ports.objects import Objects
+from reconciler.sweep.scopes.run_files import RunFiles
 from tests.model.gate_world import Disk, shut
 
 
@@ -48,6 +50,7 @@ class Rules:
     used: Callable[..., None] = refuse_let_go
     live: Callable[[str, Things, Reading, Ledger], Live | None] = live
     shut: Callable[[Disk, str], frozenset[str]] = shut
+    run_files: Callable[[Objects, str], RunFiles] = RunFiles
     compares: bool = True
     """A swap succeeds only where exactly the old value stands."""
     guards: bool = True
@@ -128,3 +131,7 @@ class Rules:
     """A rollback orders its target's app to run, also where it runs."""
     minds_sessions: bool = True
     """Nothing is dropped under the sessions of others."""
+    inventories_first: bool = True
+    """The inventories of a run are listed before the first of its ledgers is read."""
+    held_to_plan: bool = True
+    """A run deletes only what the plan of its first try names, whatever else it finds."""

@@ -13,13 +13,17 @@ import psutil
 
 from scripts.second_opinion import wait_for
 
+AT_ONCE = 12
+"""Functions at once: fewer than the first map wants, as in a new account. The rest is throttled."""
+
 
 @dataclass(frozen=True)
 class Emulator:
-    """Where it answers, and its process."""
+    """Where it answers, its process, and the file that makes bad weather."""
 
     endpoint: str
     process: subprocess.Popen[bytes]
+    weather: Path
 
     def workers(self) -> list[psutil.Process]:
         """The processes of the function."""
@@ -38,12 +42,15 @@ def _is_python(process: psutil.Process) -> bool:
 def serving(command: Path, port: int, folder: Path) -> Iterator[Emulator]:
     """The emulator while it runs; nothing of it is left afterwards."""
     keep = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
+    weather = folder / "weather"
     more = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "HOME": str(folder)}
+    more |= {"WEATHER": str(weather), "LAMBDA_ACCOUNT_CONCURRENCY": str(AT_ONCE)}
+    argv = [command.with_name("python"), Path(__file__).with_name("emulator_server.py")]
     with (
         (folder / "emulator.log").open("wb") as log,
-        subprocess.Popen([command], cwd=folder, env=keep | more, stdout=log, stderr=log) as server,
+        subprocess.Popen(argv, cwd=folder, env=keep | more, stdout=log, stderr=log) as server,
     ):
-        emulator = Emulator(f"http://127.0.0.1:{port}", server)
+        emulator = Emulator(f"http://127.0.0.1:{port}", server, weather)
         try:
             wait_for(emulator.endpoint, server)
             yield emulator

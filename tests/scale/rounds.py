@@ -7,13 +7,17 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
+import psutil
 
 from reconciler.aws.client.session import Aws
+from tests.scale.cost import CALLS_OF_FUNCTION, Work, on_paper
 from tests.scale.emulator import Emulator
+from tests.scale.emulator_server import EVERY
+from tests.scale.happening import happens
 from tests.scale.stack import Stack
 from tests.support.organisation import (
     Member,
@@ -26,7 +30,31 @@ from tests.support.organisation import (
 
 FAILING = 100
 DIRTY = 50
-PATIENCE = 3600.0
+PATIENCE = 5400.0
+
+
+@dataclass
+class Meter:
+    """What the processes of the function take: seconds of CPU of each, and the most MiB of one."""
+
+    begun: dict[int, float] = field(default_factory=dict)
+    now: dict[int, float] = field(default_factory=dict)
+    memory: float = 0.0
+
+    def read(self, workers: Sequence[psutil.Process]) -> None:
+        """Look at them; who is gone keeps what was last seen."""
+        for worker in workers:
+            try:
+                times, memory = worker.cpu_times(), worker.memory_info().rss
+            except psutil.Error:
+                continue
+            self.now[worker.pid] = times.user + times.system
+            self.memory = max(self.memory, memory / 2**20)
+
+    @property
+    def cpu(self) -> float:
+        """Since it was begun."""
+        return sum(self.now.values()) - sum(self.begun.values())
 
 
 @dataclass(frozen=True)
@@ -36,6 +64,14 @@ class Run:
     status: str
     seconds: float
     report: dict[str, Any]
+    meter: Meter
+
+    @property
+    def work(self) -> Work:
+        """What a scope took."""
+        scopes = sum(self.report["counts"].values())
+        cpu = self.meter.cpu / (scopes * CALLS_OF_FUNCTION)
+        return Work(cpu, self.report["calls"] / scopes)
 
 
 @dataclass
@@ -59,17 +95,23 @@ class Rounds:
             f"{len(self.every)} scopes; {len(dirty)} of them have two disks left behind, the "
             f"ledgers of {len(failing)} cannot be read in the first run."
         )
+        self.emulator.weather.touch()
         first = self._run("bad", kill=True)
-        yield self._said("A worker was killed while it ran", first)
+        self.emulator.weather.unlink()
+        words = f"A worker was killed while it ran, and one call in {EVERY} to EC2 was throttled"
+        yield self._said(words, first)
         if first.status != "FAILED" or first.report["counts"]["failed"] < len(failing):
             raise SystemExit(f"a run with failing scopes passed: {first.report['counts']}")
         for one in failing:
             mend_ledger(one, zone)
         second = self._run("good", kill=False)
         yield self._said("Again, undisturbed", second)
+        yield f"The largest process of the function had {second.meter.memory:.0f} MiB."
         left = sum(self._disks(one) for one in dirty)
         if left or not second.report["clean"] or second.status != "SUCCEEDED":
             raise SystemExit(f"not clean after two runs: {left} disks, {second.report['counts']}")
+        yield from happens(self.every[-1], zone)
+        yield from on_paper(second.work)
 
     def _said(self, words: str, run: Run) -> str:
         counts = ", ".join(f"{number} {word}" for word, number in run.report["counts"].items())
@@ -86,12 +128,16 @@ class Rounds:
         if kill:
             threading.Thread(target=self._kill, daemon=True).start()
         status, found = "RUNNING", dict[str, Any]()
+        meter = Meter()
+        meter.read(self.emulator.workers())
+        meter.begun = dict(meter.now)
         while status == "RUNNING" and time.monotonic() - began < PATIENCE:
             time.sleep(0.5)
+            meter.read(self.emulator.workers())
             found = client.describe_execution(executionArn=arn["executionArn"])
             status = found["status"]
         seconds = time.monotonic() - began
-        return Run(status, seconds, self._report(name, found))
+        return Run(status, seconds, self._report(name, found), meter)
 
     def _report(self, name: str, found: dict[str, Any]) -> dict[str, Any]:
         s3: Any = boto3.client("s3")

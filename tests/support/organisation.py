@@ -66,15 +66,20 @@ class Member:
 
 def members(count: int) -> tuple[Member, ...]:
     """So many account-regions, two regions an account; all went live this very second."""
-    now = datetime.now(UTC).replace(microsecond=0)  # things of it are proved by their day
     return tuple(
-        Member(
-            number,
-            AccountRegion(f"{200000000000 + number // 2}", REGIONS[number % 2]),
-            DeployId(f"s{number:04d}", now, "7kq2m"),
-        )
+        _member(number, AccountRegion(f"{200000000000 + number // 2}", REGIONS[number % 2]))
         for number in range(count)
     )
+
+
+def hub_member(number: int) -> Member:
+    """One in the account that sweeps."""
+    return _member(number, AccountRegion(HUB, REGIONS[0]))
+
+
+def _member(number: int, place: AccountRegion) -> Member:
+    now = datetime.now(UTC).replace(microsecond=0)  # things of it are proved by their day
+    return Member(number, place, DeployId(f"s{number:04d}", now, "7kq2m"))
 
 
 def configure(folder: Path, every: Sequence[Member], more: str = "") -> Path:

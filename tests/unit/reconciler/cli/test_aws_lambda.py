@@ -83,3 +83,10 @@ def test_an_event_that_names_no_command_is_refused(event: dict[str, object]) -> 
     """Nothing that waits for a person, or runs for ever."""
     with pytest.raises(NoResult, match="names none of"):
         handler(event, Context())
+
+
+def test_the_configuration_is_read_once_by_a_process(estate: Estate) -> None:
+    """Nobody changes the package of a function that runs; another folder is another package."""
+    assert call("sweep", "--scope", str(PLACE)) == Exit.DONE
+    (estate.home / "services" / "shop.toml").write_text("this is no TOML")
+    assert call("sweep", "--scope", str(PLACE)) == Exit.DONE
