@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.fakes.scene import CONFIGURED, Scene
 from tests.support.guarded import leased
 from tests.support.shop_world import ALL, LIVE
 
-CARRY = {
+CARRY: dict[str, Any] = {
     "files": "carry",
     "carry": ["/srv/shop/photos"],
     "database": {**CONFIGURED["database"], "copy": "always"},
