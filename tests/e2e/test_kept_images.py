@@ -85,3 +85,18 @@ def test_a_snapshot_that_becomes_somebody_s_meanwhile_names_two_ways(adopted: Co
     assert said(adopted).lease == ""
     status = json.loads(adopted.deployer("status", "shop", "--json").out)
     assert snapshot in json.dumps(status)
+
+
+def test_an_image_that_is_protected_meanwhile_names_the_way(adopted: Company) -> None:
+    """Between the description and the deletion; once it is described as such it is kept."""
+    image, _ = made_by_a_dead_release(adopted)
+    faults = adopted.sandbox.faults()
+    faults.set("DeregisterImage", "error", code="OperationNotPermitted", times=0)
+    swept = adopted.reconciler("sweep")
+    assert swept.code == Exit.DIRT, swept
+    lift = f"aws ec2 disable-image-deregistration-protection --image-id {image}"
+    has(swept.out + swept.err, "OperationNotPermitted", lift)
+    faults.clear()
+    adopted.aws("ec2").enable_image_deregistration_protection(ImageId=image)
+    adopted.ok("reconciler", "sweep")
+    adopted.up("v1.5.0")
