@@ -38,6 +38,20 @@ class Room:
 
 
 @dataclass(frozen=True)
+class DiskKey:
+    """A KMS key as DescribeKey tells it. `managed`: AWS manages it, for whoever may use EC2."""
+
+    arn: str
+    state: str
+    managed: bool = False
+
+    @property
+    def fault(self) -> str:
+        """Why EC2 cannot use it; '' if it is enabled."""
+        return "" if self.state == "Enabled" else f"it is {self.state or 'in an unknown state'}"
+
+
+@dataclass(frozen=True)
 class AwsTrials:
     """The questions to one account and region. Methods raise CloudError, AccessDenied."""
 
@@ -125,33 +139,29 @@ class AwsTrials:
         limit = next(one["Max"] for one in limits if one["Name"] == "target-groups")
         return Room(used, int(limit))
 
-    def key_fault(self, key: str) -> str:
-        """Why EC2 cannot use a disk's KMS key; '' if it is enabled."""
-        state = str(self._key(key).get("KeyState", ""))
-        return "" if state == "Enabled" else f"it is {state or 'in an unknown state'}"
+    def disk_key(self, key: str) -> DiskKey:
+        """The key of a disk, by its id or ARN."""
+        kms = self.aws.client("kms", READS)
+        with calling("kms:DescribeKey"):
+            found: Mapping[str, Any] = kms.describe_key(KeyId=key)["KeyMetadata"]
+        managed = found.get("KeyManager") == "AWS"
+        return DiskKey(str(found["Arn"]), str(found.get("KeyState", "")), managed)
 
-    def key_lacks(self, key: str) -> tuple[str, ...]:
+    def key_lacks(self, key: DiskKey) -> tuple[str, ...]:
         """What neither the key's policy nor, where that leaves it to them, IAM's policies allow.
 
         A grant that somebody gave is not seen. A key that AWS manages takes whoever may use EC2.
         """
-        found = self._key(key)
-        if found.get("KeyManager") == "AWS":
+        if key.managed:
             return ()
         kms = self.aws.client("kms", READS)
         with calling("kms:GetKeyPolicy"):
-            answer = kms.get_key_policy(KeyId=key, PolicyName="default")
+            answer = kms.get_key_policy(KeyId=key.arn, PolicyName="default")
         policy, source = json.loads(answer["Policy"]), principal(self._identity()[0])
         left = frozenset(DISK_ACTIONS) - allowed(policy, (source,))
-        by_iam = left & allowed(policy, account_of(str(found["Arn"])))
-        denied = self._simulated(source, _use(by_iam, found["Arn"])) if source and by_iam else set()
+        by_iam = left & allowed(policy, account_of(key.arn))
+        denied = self._simulated(source, _use(by_iam, key.arn)) if source and by_iam else set()
         return tuple(sorted((left - by_iam) | denied))
-
-    def _key(self, key: str) -> Mapping[str, Any]:
-        kms = self.aws.client("kms", READS)
-        with calling("kms:DescribeKey"):
-            metadata: Mapping[str, Any] = kms.describe_key(KeyId=key)["KeyMetadata"]
-        return metadata
 
     def _identity(self) -> tuple[str, str]:
         """Whose credentials these are, and the Date header of the answer."""

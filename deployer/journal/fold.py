@@ -33,8 +33,18 @@ def ended(entry: Entry, result: e.Result, at: datetime) -> Entry:
         outcome = j.UNFINISHED
     why = entry.why or one_line(result.message)
     detail = entry.detail or result.detail
+    # A rehearsal freezes nothing: its answer says for how long a release would have.
+    frozen = entry.frozen_seconds
+    if entry.kind == j.REHEARSAL:
+        frozen = result.answer.get("freeze_seconds")
     return replace(
-        entry, outcome=outcome, exit=result.exit, why=why, detail=detail, ended=entry.ended or at
+        entry,
+        outcome=outcome,
+        exit=result.exit,
+        why=why,
+        detail=detail,
+        ended=entry.ended or at,
+        frozen_seconds=frozen,
     )
 
 

@@ -193,10 +193,17 @@ class Daemon:
             "/status": lambda _: self._watch.report(self.state),
             "/reset": lambda _: self.reset(),
             "/logs": lambda query: self._logs(query["instance"]),
+            "/superuser": lambda query: self._superuser(query["database"]),
         }
         control = ControlServer(claimed.guard, self.state.token, answers)
         control.start()
         ends.callback(control.stop)
+
+    def _superuser(self, database: str) -> str:
+        """For what the owner of the server does; nobody of the company has this login."""
+        if self._watch.databases is None:
+            raise Refused("there is no database server yet")
+        return self._watch.databases.server.superuser.url(database)
 
     def _logs(self, instance: str) -> str:
         """A machine's console, then the output of its units."""

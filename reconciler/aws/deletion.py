@@ -18,7 +18,7 @@ from reconciler.aws.client.retry import AWS_BACKOFF, throttled_or_unclear
 from reconciler.aws.client.session import Aws
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear
 from reconciler.model.outcome import Outcome, OutcomeStatus
-from reconciler.model.resource import Resource
+from reconciler.model.resource import IMAGE, Resource
 from reconciler.util.backoff import Backoff
 
 _IN_THE_WAY = re.compile(r"InUse$|^DependencyViolation$|^OperationNotPermitted$")
@@ -137,6 +137,10 @@ def judged(resource: Resource, error: CloudError | AccessDenied) -> Outcome:
     if code == "InvalidSnapshot.InUse":
         beside = f"release beside it: deployer up … --despite {resource.id}"
         said = f"{error.message}: deregister that image, if nobody needs it; or {beside}"
+        return Outcome(resource, OutcomeStatus.BLOCKED, said)
+    if code == "OperationNotPermitted" and resource.kind == IMAGE:
+        lift = f"aws ec2 disable-image-deregistration-protection --image-id {resource.id}"
+        said = f"{error.message}: {lift}; until then it is kept"
         return Outcome(resource, OutcomeStatus.BLOCKED, said)
     if _IN_THE_WAY.search(code) or code in _WRONG_STATE:
         return Outcome(resource, OutcomeStatus.BLOCKED, error.message)

@@ -42,6 +42,7 @@ BORN: Mapping[str, tuple[str, ...]] = {
     "CreateVolume": ("volume",),
     "CreateNetworkInterface": ("network-interface",),
     "CreateImage": ("image", "snapshot"),
+    "RegisterImage": ("image",),
     "CreateSnapshot": ("snapshot",),
     "AllocateAddress": ("elastic-ip",),
     "CreateSecurityGroup": ("security-group",),

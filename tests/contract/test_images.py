@@ -214,6 +214,44 @@ def test_snapshots_go_with_the_image_on_request(world: World, ec2: EC2Client, so
         ec2.describe_snapshots(SnapshotIds=snapshots_of(shown))
 
 
+def test_a_protected_image_stays(world: World, ec2: EC2Client, source: str) -> None:
+    """Until the protection is taken off (EC2 User Guide, "Protect an Amazon EC2 AMI")."""
+    shown = wait_until_available(ec2, make(world, ec2, source))
+    image = shown["ImageId"]
+    assert shown["DeregistrationProtection"] == "disabled"
+    ec2.enable_image_deregistration_protection(ImageId=image)
+    world.on_exit(lambda: ec2.disable_image_deregistration_protection(ImageId=image))
+    assert look(ec2, image)["DeregistrationProtection"] == "enabled-without-cooldown"
+    with refused("OperationNotPermitted"):
+        ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
+    ec2.disable_image_deregistration_protection(ImageId=image)
+    assert look(ec2, image)["DeregistrationProtection"] == "disabled"
+
+
+@pytest.mark.usefixtures("host")  # elsewhere it would stay for a day
+def test_a_protection_with_a_cool_down_says_so(world: World, ec2: EC2Client, source: str) -> None:
+    """By another word in DescribeImages."""
+    image = wait_until_available(ec2, make(world, ec2, source))["ImageId"]
+    ec2.enable_image_deregistration_protection(ImageId=image, WithCooldown=True)
+    assert look(ec2, image)["DeregistrationProtection"] == "enabled-with-cooldown"
+
+
+def test_an_image_of_another_s_snapshot(world: World, ec2: EC2Client, source: str) -> None:
+    """RegisterImage: then the snapshot is in use, also when the first image is gone."""
+    shown = wait_until_available(ec2, make(world, ec2, source))
+    first = snapshots_of(shown)[0]
+    other = ec2.register_image(
+        Name="theirs",
+        RootDeviceName="/dev/sda1",
+        BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": first}}],
+    )["ImageId"]
+    world.on_exit(lambda: ec2.deregister_image(ImageId=other, DeleteAssociatedSnapshots=True))
+    assert snapshots_of(look(ec2, other)) == [first]
+    ec2.deregister_image(ImageId=shown["ImageId"])
+    with refused("InvalidSnapshot.InUse"):
+        ec2.delete_snapshot(SnapshotId=first)
+
+
 def test_a_deregistered_image_is_gone(
     world: World, ec2: EC2Client, source: str, launch: Launch
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from mypy_boto3_ec2 import EC2Client
 
+from tests.contract.conftest import World
 from tests.contract.helpers import (
     Launch,
     as_dict,
@@ -192,3 +193,30 @@ def test_mappings_override_the_images(ec2: EC2Client, launch: Launch) -> None:
 
 def _is_free(ec2: EC2Client, volume: str) -> bool:
     return ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["State"] == "available"
+
+
+@pytest.mark.usefixtures("host")  # a key of a real account costs money, and stays for days
+@pytest.mark.parametrize("named", [True, False], ids=["by its ARN", "by the snapshot's"])
+def test_a_disk_whose_key_cannot_be_used_ends_the_launch(
+    world: World, ec2: EC2Client, launch: Launch, *, named: bool
+) -> None:
+    """Accepted, then `terminated`, with Client.InternalError and no word of the key."""
+    kms = world.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    ebs: dict[str, Any] = {"VolumeSize": 1, "Encrypted": True, "KmsKeyId": key}
+    if not named:
+        [zone] = ec2.describe_availability_zones()["AvailabilityZones"][:1]
+        volume = ec2.create_volume(
+            AvailabilityZone=zone["ZoneName"], Size=1, Encrypted=True, KmsKeyId=key
+        )["VolumeId"]
+        copied = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+        ebs = {"SnapshotId": copied}
+    mapping: Any = [{"DeviceName": "/dev/sdf", "Ebs": ebs}]
+    (fine,) = launch(1, BlockDeviceMappings=mapping)
+    wait_for_state(ec2, fine, "running")
+    kms.disable_key(KeyId=key.rpartition("/")[2])
+    (ended,) = launch(1, BlockDeviceMappings=mapping)
+    wait_for_state(ec2, ended, "terminated")
+    reason = describe(ec2, ended)["StateReason"]
+    assert reason["Code"] == "Client.InternalError"
+    assert key not in reason["Message"]

@@ -205,6 +205,33 @@ def test_rows_of_other_commands_stay_as_they_are_on_the_page(tmp_path: Path) -> 
     assert page(again) == both
 
 
+def test_rows_that_are_not_played_anew_stay_with_their_commit(tmp_path: Path) -> None:
+    """Of a command with new requests those are played; the page says which, and reads so again."""
+    names = ["CreateImage", "RunInstances", "swap: commit"]
+    old = Book.open(tmp_path / "old")
+    old.commit = "before"
+    old.add_survey("up", [*names, "gone"])
+    for name in (*names, "gone"):
+        old.add(Played("up", name, "twice", "", word="released"))
+    new = Book.open(tmp_path / "new")
+    new.commit = "after"
+    new.add_survey("up", ["CreateImage", "psql", "RunInstances", "swap: commit"])
+    new.add(Played("up", "psql", "twice", "", word="released"))
+    new.add(Played("up", "RunInstances", "reply lost", "", word="undone", calls=1))
+    new.keep(requests_of(page(old)), played_of(page(old)))
+    both = page(new)
+    assert "Played on `after`; rows 1, 4 on `before`." in both
+    assert "| RunInstances | not played | not played | undone · 1 | not played" in both
+    assert "gone" not in requests_of(both)["up"]
+    commits = {one.request: one.commit for one in played_of(both)}
+    assert commits == {
+        "CreateImage": "before",
+        "psql": "after",
+        "RunInstances": "after",
+        "swap: commit": "before",
+    }
+
+
 def test_of_a_variant_only_what_differs_is_a_row() -> None:
     """A good day's requests are all known; the page shows those of the load balancer."""
     names = ["swap: acquire", "CreateImage", "CreateTargetGroup", "swap: commit"]

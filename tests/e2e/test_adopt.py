@@ -43,6 +43,25 @@ def test_a_half_done_adoption_is_finished(company: Company, faults: FaultClient)
     assert company.tags(live_instance(company)["InstanceId"])["deploy-id"] == said(company).live
 
 
+def test_a_machine_without_room_for_our_tags_is_not_adopted(company: Company) -> None:
+    """Refused before the ledger is written; with room for them it is adopted."""
+    machine, ec2 = live_instance(company)["InstanceId"], company.aws("ec2")
+    tags = [{"Key": f"team-{number}", "Value": "x"} for number in range(46)]
+    ec2.create_tags(Resources=[machine], Tags=tags)
+    refused = company.deployer("adopt", "shop", *TRUSTING)
+    assert refused.code == Exit.REFUSED, refused
+    assert "AWS takes 50" in refused.err
+    assert f"aws ec2 delete-tags --resources {machine}" in refused.err
+    assert "TagLimitExceeded" not in refused.err
+    assert company.ledger() == ""
+    doctor = company.deployer("doctor", "shop")
+    assert doctor.code == Exit.REFUSED, doctor
+    assert "✗ shop     tags" in doctor.out
+    ec2.delete_tags(Resources=[machine], Tags=tags[:20])
+    company.adopt()
+    assert "1 machine" in company.ok("deployer", "status", "shop").out
+
+
 def test_a_machine_of_another_deploy_is_not_adopted(company: Company) -> None:
     """A deploy-id on it says that somebody else made it, or that its tags are a copy."""
     machine = live_instance(company)["InstanceId"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,3 +132,29 @@ def test_doctor_plan_and_up_refuse_what_cannot_be_carried(carrying: Company) -> 
         assert refused.code == Exit.REFUSED, refused
         has(refused.out + refused.err, "/var/lib/shop/films is no folder there")
     assert carrying.resources() == before
+
+
+def test_a_volume_that_a_clone_does_not_mount_is_refused(carrying: Company) -> None:
+    """Its files would fill the clone's root disk; said before the freeze, and undone.
+
+    The sandbox's machines have one disk: `df` tells of another one on live alone.
+    """
+    live = live_instance(carrying)
+    on_live = f"/dev/sdf 9000000 1 8000000 1% {PHOTOS}"
+    script = (
+        "#!/bin/sh\n"
+        f"case $(cat /var/lib/cloud/data/instance-id) in {live['InstanceId']})\n"
+        f"  echo Filesystem 1K Used Free Use% On; echo {on_live}; exit ;; esac\n"
+        'exec /usr/bin/df "$@"\n'
+    )
+    place = "/usr/local/sbin/df"
+    put = f"printf %s {shlex.quote(script)} | sudo -n tee {place} >/dev/null"
+    on_machine(carrying, live, f"{put} && sudo -n chmod 755 {place}")
+    upload(carrying, "before.jpg")
+    before = carrying.resources()
+    done = carrying.deployer("up", "shop", "--ref", "v1.5.0", "--json")
+    assert done.code == Exit.REFUSED, done
+    has(done.out, f"{PHOTOS} is on the volume mounted at {PHOTOS} on live", "on that at /:")
+    assert not [one for one in done.events if one["type"].startswith("freeze-")]
+    assert carrying.resources() == before
+    assert set(digests(carrying)) == {"before.jpg"}

@@ -7,9 +7,12 @@ only reads. What doctor cannot know is listed in docs/bad-days.md with the step 
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -117,6 +120,15 @@ UNREADABLE: dict[str, tuple[str, str, str]] = {
     "secret": ("^admin    = .*", 'admin = "postgresql://a:b@h/d"', "admin"),
     "duration": (RECORD, 'record = "shop.example.test"\nkeep_for = "soon"', "keep_for"),
     "not TOML": ("^keep    = 2", "keep = ", "shop.toml"),
+    "a tag too long": (
+        *instance(f'tags = {{team = "{"x" * 257}"}}'),
+        "the tag 'team' has 4 and 257 characters",
+    ),
+    "a tag of AWS": (*instance('tags = {"AWS:foo" = "x"}'), "the tag 'AWS:foo' is not yours"),
+    "too many tags": (
+        *instance("tags = {" + ", ".join(f'k{n} = "x"' for n in range(49)) + "}"),
+        "49 tags: a resource has 50",
+    ),
 }
 """Found when the file is read, so by every command; the words are of the message."""
 
@@ -164,7 +176,8 @@ def test_a_file_that_cannot_be_used_is_named(adopted_shop: Shop, name: str) -> N
     line, to, words = UNREADABLE[name]
     change(adopted_shop, line, to)
     with untouched(adopted_shop):
-        told(adopted_shop.deployer("doctor", "shop"), Exit.USAGE, "shop.toml", words)
+        for command in ("doctor", "plan"):
+            told(adopted_shop.deployer(command, "shop"), Exit.USAGE, "shop.toml", words)
 
 
 @contextmanager
@@ -206,11 +219,133 @@ def _carriage_returns(shop: Shop) -> Iterator[None]:
     on_machine(shop, machine, "sudo -n sed -i 's/\\r$//' /etc/shop/env")
 
 
+def _on_live(does: str, undoes: str) -> Happens:
+    """Root does this on the live machine, and takes it back."""
+
+    @contextmanager
+    def happens(shop: Shop) -> Iterator[None]:
+        machine = live_instance(shop)
+        on_machine(shop, machine, f"sudo -n sh -c {shlex.quote(does)}")
+        yield
+        on_machine(shop, machine, f"sudo -n sh -c {shlex.quote(undoes)}")
+
+    return happens
+
+
+def _says(program: str, text: str) -> Happens:
+    """A program on live, before all others of its name."""
+    place = f"/usr/local/sbin/{program}"
+    script = f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n"
+    return _on_live(f"printf %s {shlex.quote(script)} >{place}; chmod 755 {place}", f"rm {place}")
+
+
+@contextmanager
+def _full_of_tags(shop: Shop) -> Iterator[None]:
+    """People have given the live machine nearly as many tags as it may have."""
+    machine, ec2 = live_instance(shop)["InstanceId"], shop.aws("ec2")
+    free = 50 - len(shop.tags(machine))
+    tags: Any = [{"Key": f"team-{number}", "Value": "x"} for number in range(free)]
+    ec2.create_tags(Resources=[machine], Tags=tags)
+    yield
+    ec2.delete_tags(Resources=[machine], Tags=tags)
+
+
+def _committed(name: str, text: str) -> Happens:
+    """A file that is in the repository, and what git ships of it."""
+
+    @contextmanager
+    def happens(shop: Shop) -> Iterator[None]:
+        source = source_of(shop)
+        (source / name).write_text(text)
+        _git(source, "add", "-A")
+        _git(source, "commit", "-qm", "one more")
+        yield
+        _git(source, "reset", "-q", "--hard", "HEAD~1")
+
+    return happens
+
+
+@contextmanager
+def _submodule(shop: Shop) -> Iterator[None]:
+    """Another repository at a path of this one: git archive leaves an empty folder."""
+    source = source_of(shop)
+    head = _git(source, "rev-parse", "HEAD")
+    _git(source, "update-index", "--add", "--cacheinfo", f"160000,{head},vendor/assets")
+    _git(source, "commit", "-qm", "a submodule")
+    yield
+    _git(source, "reset", "-q", "--hard", "HEAD~1")
+
+
+def source_of(shop: Shop) -> Path:
+    """The checkout that is released."""
+    found = re.search('^source  = "(.*)"', shop.service_file().read_text(), re.MULTILINE)
+    assert found is not None
+    return Path(found[1])
+
+
+def _git(source: Path, *words: str) -> str:
+    who = ("-c", "user.name=ann", "-c", "user.email=ann@example.test")
+    command = ["git", "-C", str(source), *who, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+OLD_SYSTEMD = """#!/bin/sh
+[ "$1" = --version ] && exec echo 'systemd 219'
+exec /usr/local/bin/systemctl "$@"
+"""
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0a1b\nsize 99\n"
 WORLD: dict[str, tuple[Happens, str, Exit, tuple[str, ...]]] = {
     "record is a CNAME": (_alias, "ledger", Exit.REFUSED, ("CNAME",)),
     "two addresses": (_two_addresses, "guard", Exit.REFUSED, ("127.0.0.9", "somebody moved it")),
     "another role": (_another_role, "roles", Exit.USAGE, ("logs in as shop", 'app_role = "shop"')),
     "carriage returns": (_carriage_returns, "roles", Exit.USAGE, ("/etc/shop/env", "CR LF")),
+    "cloud-init is disabled": (
+        _on_live("touch /etc/cloud/cloud-init.disabled", "rm /etc/cloud/cloud-init.disabled"),
+        "cloud-init",
+        Exit.REFUSED,
+        ("cloud-init.disabled stands there", "On live   sudo rm -f"),
+    ),
+    "cloud-init is old": (
+        _says("cloud-init", "cloud-init 0.7.5"),
+        "cloud-init",
+        Exit.REFUSED,
+        ("cloud-init 0.7.5 on i-", "0.7.9 or newer"),
+    ),
+    "sudo is not root": (
+        _says("id", "1000"),
+        "ssh",
+        Exit.REFUSED,
+        ("does not act as root", "NOPASSWD"),
+    ),
+    "systemd is old": (
+        _on_live(
+            f"printf %s {shlex.quote(OLD_SYSTEMD)} >/usr/local/sbin/systemctl;"
+            " chmod 755 /usr/local/sbin/systemctl",
+            "rm /usr/local/sbin/systemctl",
+        ),
+        "systemd",
+        Exit.REFUSED,
+        ("systemd 219 on i-", "229 or newer"),
+    ),
+    "a full disk": (
+        _says("df", "Filesystem 1K Used Free Use% On\n/dev/xvda1 8000000 1 9000 99% /"),
+        "disk",
+        Exit.REFUSED,
+        ("has 9000 kB left", "du -xh"),
+    ),
+    "no room for tags": (_full_of_tags, "tags", Exit.REFUSED, ("AWS takes 50", "delete-tags")),
+    "LFS pointers": (
+        _committed("logo.png", POINTER),
+        "code",
+        Exit.USAGE,
+        ("Git LFS pointers in place of files: logo.png", "git lfs fetch"),
+    ),
+    "a submodule": (
+        _submodule,
+        "code",
+        Exit.USAGE,
+        ("submodules, which git archive leaves out: vendor/assets", "--recurse-submodules"),
+    ),
 }
 """Mistakes that are not in the file: what is done, the check that finds it, its code and words."""
 
@@ -261,11 +396,71 @@ def test_a_ref_that_is_not_there_is_refused_by_plan(adopted_shop: Shop) -> None:
     told(said, Exit.DONE, "v1.4.2 → v1.5.0, ", "for rollback", "deployer up shop --ref v1.5.0")
 
 
+@contextmanager
+def _long_ttl(shop: Shop) -> Iterator[None]:
+    """Clients keep the address for an hour."""
+    was = shop.pointed_at()
+    shop.change_records(Change("UPSERT", was, RECORD_NAME, "A", 3600))
+    yield
+    swap_record(shop, RECORD_NAME, "A", was)
+
+
+WARNED: dict[str, tuple[Happens, str, tuple[str, ...]]] = {
+    "a long TTL": (_long_ttl, "record", ("clients keep the address for 1h", "60 is usual")),
+    "export-ignore": (
+        _committed(".gitattributes", "queries export-ignore\n"),
+        "code",
+        ("export-ignore keeps out of the release: queries/beat.sql",),
+    ),
+}
+"""What is true and no reason to refuse: what happens, the check that says it, and its words."""
+
+
+@pytest.mark.parametrize("name", WARNED)
+def test_what_people_may_not_know_is_said(adopted_shop: Shop, name: str) -> None:
+    """A warning with its line; the service is ready all the same."""
+    happens, check, words = WARNED[name]
+    with happens(adopted_shop), untouched(adopted_shop):
+        said = adopted_shop.deployer("doctor", "shop")
+    told(said, Exit.DONE, f"! shop     {check:<11} ", *words, "Ready: deployer up shop")
+
+
+@pytest.mark.parametrize("name", ["LFS pointers", "a submodule"])
+def test_code_that_git_would_not_ship_is_refused(adopted_shop: Shop, name: str) -> None:
+    """By `plan` and `up`, before anything is made: it used to be shipped as it is, exit 0."""
+    happens, _, code, words = WORLD[name]
+    with happens(adopted_shop), untouched(adopted_shop):
+        told(adopted_shop.deployer("plan", "shop"), Exit.REFUSED, *words)
+        told(adopted_shop.deployer("up", "shop"), code, *words)
+
+
+def test_what_acts_on_every_clone_is_named(adopted_shop: Shop) -> None:
+    """Crontabs, rc.local, user units: a warning each, so that they can be gated; still ready."""
+    files = {
+        "/etc/rc.local": "#!/bin/sh",
+        "/etc/cron.d/mine": "@reboot root true",
+        "/var/lib/systemd/linger/ann": "",
+    }
+    does = "; ".join(
+        f"mkdir -p $(dirname {file}); echo '{text}' >{file}; chmod 755 {file}"
+        for file, text in files.items()
+    )
+    with _on_live(does, f"rm -f {' '.join(files)}")(adopted_shop):
+        said = adopted_shop.deployer("doctor", "shop")
+    told(said, Exit.DONE, "! shop     units", "rc.local", "/etc/cron.d/mine", "user units of ann")
+    assert said.out.rstrip().endswith("Ready: deployer up shop")
+
+
+def test_plan_says_what_it_costs_and_how_long_writes_are_refused(adopted_shop: Shop) -> None:
+    """What runs, what stays for a rollback; where no journal is kept, what measures the freeze."""
+    said = adopted_shop.deployer("plan", "shop", "--ref", "v1.5.0")
+    told(said, Exit.DONE, "the new release: $", "live beside it", "for rollback: $")
+    told(said, Exit.DONE, "1 migration (migrations/0003_order_notes.sql)", "deployer rehearse shop")
+
+
 def test_a_dirty_tree_is_said(adopted_shop: Shop) -> None:
     """It is no refusal: HEAD is what is released."""
-    source = re.search('^source  = "(.*)"', adopted_shop.service_file().read_text(), re.MULTILINE)
-    assert source is not None
-    stray = Path(source[1]) / "not-committed.txt"
+    stray = source_of(adopted_shop) / "not-committed.txt"
     stray.write_text("x")
     try:
         told(adopted_shop.deployer("doctor", "shop"), Exit.DONE, "! shop     code", "tree is dirty")

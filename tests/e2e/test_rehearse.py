@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +12,7 @@ import psycopg
 
 from reconciler.exit_codes import Exit
 from tests.e2e.probes import place_order
-from tests.e2e.zone import said
+from tests.e2e.zone import let_time_pass, said
 from tests.support.company import Company, Running, Witness
 
 
@@ -47,6 +49,7 @@ def test_everything_but_freeze_and_cutover(adopted: Company) -> None:
     assert set(answer["steps"]) >= {"image", "launch", "database", "migrate", "start", "smoke"}
     assert 0 < answer["freeze_seconds"] < sum(answer["steps"].values())
     assert (answer["release"], answer["kept"]) == ("v1.5.0", False)
+    assert answer["migrations"]
     assert (said(adopted).live, adopted.pointed_at()) == (live, record)
     assert adopted.databases() == ["shop"]
     assert '"state":"open"' in comment(adopted, "shop")
@@ -83,6 +86,44 @@ def test_a_release_ends_a_rehearsal(adopted: Company) -> None:
     assert ended.code == Exit.FAILED, ended
     assert adopted.version() == "v1.5.0"
     adopted.ok("reconciler", "plan", "--exit-code")
+
+
+def test_a_rehearsal_that_dies_is_swept(adopted: Company) -> None:
+    """As a release: its lease runs out, and one sweep removes all of it; no write was refused."""
+    before, witness = adopted.resources(), Witness(adopted)
+    with witness.watching(), rehearsing(adopted) as running:
+        running.wait_for_step("migrate")
+        running.send(signal.SIGKILL)
+        running.finish()
+        assert adopted.resources() != before
+        let_time_pass(adopted, "until")
+        adopted.ok("reconciler", "sweep")
+    assert (witness.errors, witness.refused) == ([], 0)
+    assert adopted.resources() == before
+    assert said(adopted).lease == ""
+    adopted.ok("reconciler", "plan", "--exit-code")
+
+
+def test_plan_and_the_board_take_the_figures_of_a_rehearsal(adopted: Company) -> None:
+    """Where a journal keeps them: for how long, and how long of that without writes."""
+    place = {"LocationConstraint": "eu-west-1"}
+    adopted.aws("s3").create_bucket(Bucket="the-journal", CreateBucketConfiguration=place)
+    adopted.configure("^record ", 'journal = "s3://the-journal/deploys"\nrecord ')
+    assert "not known; to measure it deployer rehearse shop" in plan(adopted)
+    adopted.ok("deployer", "rehearse", "shop", "--ref", "v1.5.0")
+    found = re.search(
+        "about .*, .* of it without writes, as the rehearsal of v1.5.0", plan(adopted)
+    )
+    assert found is not None
+    done = adopted.ok("deployer", "up", "shop", "--ref", "v1.5.0", "--json")
+    (expected,) = (one for one in done.events if one["type"] == "expected")
+    assert expected["release"] == "v1.5.0"
+    assert expected["seconds"]["database"] > 0
+
+
+def plan(company: Company) -> str:
+    """What `plan` says."""
+    return company.ok("deployer", "plan", "shop", "--ref", "v1.5.0").out
 
 
 def test_what_is_kept_is_in_no_ones_way(adopted: Company) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from deployer.aws.trials import AwsTrials, Room
+from deployer.aws.trials import AwsTrials, DiskKey, Room
 from deployer.compute import ImageOrder, LaunchOrder
 from reconciler.errors import ToolError
 
@@ -24,7 +24,7 @@ class ScriptedTrials(AwsTrials):
     free: int = 250
     room: Room = field(default_factory=lambda: Room(2, 32))
     groups: Room = field(default_factory=lambda: Room(2, 3000))
-    fault: str = ""
+    state: str = "Enabled"
     lacks: tuple[str, ...] = ()
 
     def clock_offset(self) -> timedelta:
@@ -63,13 +63,12 @@ class ScriptedTrials(AwsTrials):
         self._may_be_unasked()
         return self.groups
 
-    def key_fault(self, key: str) -> str:
-        assert key
+    def disk_key(self, key: str) -> DiskKey:
         self._may_be_unasked()
-        return self.fault
+        return DiskKey(key, self.state)
 
-    def key_lacks(self, key: str) -> tuple[str, ...]:
-        assert key
+    def key_lacks(self, key: DiskKey) -> tuple[str, ...]:
+        assert key.arn
         return self.lacks
 
     def _may_be_unasked(self) -> None:

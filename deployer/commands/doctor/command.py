@@ -49,6 +49,7 @@ PROBES: Sequence[tuple[str, Probe]] = (
     ("cloud-init", machine.cloud_init),
     ("disk", machine.disk),
     ("tools", machine.tools),
+    ("identity", machine.identity),
     ("units", machine.units),
     ("files", service.files),
     ("database", service.database),

@@ -15,9 +15,10 @@ def disk_keys(readings: ServiceReadings) -> Found:
         return Found("no disk is encrypted with a key of its own")
     cloud = trials(readings)
     try:
-        faults = [f"{key}: {fault}" for key in keys if (fault := cloud.key_fault(key))]
+        found = {key: cloud.disk_key(key) for key in keys}
     except (CloudError, AccessDenied) as error:
         raise Skipped(f"a key cannot be asked: {error.message}") from error
+    faults = [f"{key}: {one.fault}" for key, one in found.items() if one.fault]
     if faults:
         raise Refused(
             f"the KMS key of a disk cannot be used: {faults[0]}",
@@ -25,7 +26,7 @@ def disk_keys(readings: ServiceReadings) -> Found:
             detail="\n".join(faults[1:]),
         )
     try:
-        lacks = {key: cloud.key_lacks(key) for key in keys}
+        lacks = {key: cloud.key_lacks(one) for key, one in found.items()}
     except (CloudError, AccessDenied) as error:
         return Found(f"{', '.join(keys)} enabled; its policy cannot be read: {error.message}")
     return Found(

@@ -78,6 +78,16 @@ def tools(readings: ServiceReadings) -> str:
     return machine_survey.tools(readings.machine())
 
 
+def identity(readings: ServiceReadings) -> Found:
+    """By what others tell live from its clones, and whether a clone gets that anew."""
+    service = readings.ports.service
+    text, warnings = machine_survey.identity(readings.machine(), service.image.clean)
+    lines = ", ".join(f'"rm -rf {warning.partition(" on ")[0]}"' for warning in warnings)
+    return Found(
+        text, warnings, cure=f"Below [image] in services/{service.name}.toml   clean = [{lines}]"
+    )
+
+
 def units(readings: ServiceReadings) -> Found:
     """Whether systemd knows every configured unit on live, and what else acts on a clone."""
     readings.known()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.errors import Refused
@@ -22,6 +22,24 @@ OLDEST_CLOUD_INIT = (0, 7, 9)
 
 _FREE_KB = 256 * 1024
 _FREE_INODES = 5000
+IDENTITIES: Mapping[str, str] = {
+    "/etc/chef/client.pem": "Chef",
+    "/etc/krb5.keytab": "Kerberos",
+    "/etc/pki/consumer/cert.pem": "Red Hat's subscription-manager",
+    "/etc/puppetlabs/puppet/ssl": "Puppet",
+    "/etc/salt/minion_id": "Salt",
+    "/etc/salt/pki/minion/minion.pem": "Salt",
+    "/etc/sysconfig/rhn/systemid": "Red Hat's RHN",
+    "/opt/CrowdStrike/falconstore": "CrowdStrike Falcon",
+    "/opt/Elastic/Agent/fleet.enc": "Elastic Agent",
+    "/opt/consul/node-id": "Consul",
+    "/var/lib/tailscale/tailscaled.state": "Tailscale",
+    "/var/lib/teleport/host_uuid": "Teleport",
+    "/var/lib/ubuntu-advantage/private/machine-token.json": "Ubuntu Pro",
+    "/var/lib/zerotier-one/identity.secret": "ZeroTier",
+}
+"""Where agents keep by what others know the machine, as they install it (and `virt-sysprep(1)`)."""
+
 _SERVICES = ("cloud-init", "cloud-config", "cloud-final", "cloud-init-local")
 
 
@@ -37,7 +55,8 @@ class MachineSurvey:
 def survey_script(paths: tuple[str, ...]) -> str:
     """Prints `key=value` lines; changes nothing, and ends with status 0."""
     services = " ".join(f"{name}.service" for name in _SERVICES)
-    return _SCRIPT.format(services=services, paths=shlex.join(paths))
+    known = shlex.join(IDENTITIES)
+    return _SCRIPT.format(services=services, paths=shlex.join(paths), identities=known)
 
 
 _SCRIPT = r"""
@@ -72,6 +91,10 @@ for path in {paths}; do
 done
 for tool in tar flock; do
   command -v $tool >/dev/null 2>&1 || echo "missing=$tool"
+done
+[ -s /etc/machine-id ] && echo "machine_id=yes"
+for file in {identities}; do
+  [ -e "$file" ] && echo "identity=$file"
 done
 :
 """
@@ -192,6 +215,22 @@ def tools(found: MachineSurvey) -> str:
             cure=f"On live   sudo apt-get install {' '.join(missing)}",
         )
     return "tar, flock"
+
+
+def identity(found: MachineSurvey, clean: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """What is new on each clone, and a warning for each identity that it would share with live.
+
+    `clean` are the commands of `[image] clean`: what one of them names is cared for.
+    """
+    said = ["machine id"] if "machine_id" in found.values else []
+    kept = []
+    for file in found.listed.get("identity", ()):
+        agent = IDENTITIES.get(file, "an agent")
+        if any(file in line for line in clean):
+            said.append(f"{file} ({agent})")
+        else:
+            kept.append(f"{file} on {found.machine}: {agent} takes a clone for the same machine")
+    return (f"new on each clone: {', '.join(said)}" if said else "none known"), tuple(kept)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -93,7 +93,36 @@ def first_pass(run: ReleaseContext) -> None:
         return
     for machine in live_machines(run.start.service_plan):
         run.files.sessions.append(run.ports.managed.reach.shell(machine))
+    if run.ports.service.instance.image_from != "base":
+        _refuse_unmounted(run)
     _pass(run, "database", "first pass", Pass.whole)
+
+
+def _refuse_unmounted(run: ReleaseContext) -> None:
+    """Refuse where a clone has a folder on another mount than live.
+
+    A volume of live that a clone does not mount (no line in fstab, or one with `nofail`) would be
+    written to the root disk, below the place where a later mount hides it. A base image has disks
+    of its own.
+    """
+    for path in run.ports.service.carry:
+        wanted = {_mount(path, shell) for shell in run.files.sessions}
+        for machine in run.created.machines:
+            found = _mount(path, machine.shell)
+            if found not in wanted:
+                on_live = " or ".join(sorted(wanted))
+                raise Refused(
+                    f"{path} is on the volume mounted at {on_live} on live, on {machine.id} on "
+                    f"that at {found}: its files would go to another disk",
+                    cure=f"Let live mount it at every boot, by its UUID: a clone has its fstab\n"
+                    f"To look at a clone   deployer rehearse {run.deploy.service} --keep 2h",
+                )
+
+
+def _mount(path: str, shell: Shell) -> str:
+    script = listing.mount_script(path)
+    command = Command(script, f"see what {path} is on", sudo=True, timeout=_SECONDS)
+    return shell.run(command).text.strip()
 
 
 def last_pass(run: ReleaseContext) -> None:

@@ -101,10 +101,19 @@ def remove_script(folder: str) -> str:
 
 def space_script(folder: str) -> str:
     """Print the free kilobytes of the file system that the folder is on, or will be."""
+    return f"{_nearest(folder)}df -Pk \"$place\" | awk 'NR == 2 {{print $4}}'"
+
+
+def mount_script(folder: str) -> str:
+    """Print where the file system is mounted that the folder is on, or will be."""
+    return f"{_nearest(folder)}df -Pk \"$place\" | awk 'NR == 2 {{print $6}}'"
+
+
+def _nearest(folder: str) -> str:
+    """Sets `place` to the folder, or to what is nearest above it."""
     return (
         f"place={shlex.quote(folder)}\n"
         'while [ ! -e "$place" ]; do place=$(dirname "$place"); done\n'
-        "df -Pk \"$place\" | awk 'NR == 2 {print $4}'"
     )
 
 

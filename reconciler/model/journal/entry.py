@@ -55,6 +55,7 @@ class Entry:
     why        why it failed, or the reason that was given (pause)
     detail     the last log lines of what failed, and what is left
     lost       rows that a rollback left behind, in words
+    frozen_seconds  how long writes were refused; of a rehearsal, how long a release would do that
     ended_leases, forgotten    ids that lost their root by it
     per_hour   $ that its deletions save; for a release, $ of the release kept for rollback
     unpriced   how many of its deletions have no known price

@@ -94,7 +94,9 @@ def _rehearsal(entry: Entry, at_work: bool, end: str) -> _Made:
     if entry.outcome == j.RUNNING:
         return _without_end(at_work, end, f"rehearsal of {name} in {entry.step or 'guard'}")
     if entry.outcome == j.DONE:
-        return "rehearsed", f"{name}{_took(entry)}", ()
+        frozen = entry.frozen_seconds
+        would = f"a release would refuse writes for about {humanize.elapsed(frozen or 0)}"
+        return "rehearsed", f"{name}{_took(entry)}", [would] if frozen is not None else ()
     return "failed", f"rehearsal of {name} in {entry.step or 'guard'}{_took(entry)}", [entry.why]
 
 

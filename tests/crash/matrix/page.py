@@ -87,14 +87,21 @@ class Book:
         self._write(asdict(one))
 
     def keep(self, requests: Mapping[str, list[str]], played: Iterable[Played]) -> None:
-        """Take over what stands on a page, of commands that this book does not know."""
+        """Take over what stands on a page, of commands and rows that this book does not know.
+
+        A row of which any cell was played anew is not: its cells are of one commit.
+        """
+        known = {(command, request) for command, request, _ in self.played}
         new = {
             command: names
             for command, names in requests.items()
             if names and command not in self.surveys
         }
         self.surveys.update(new)
-        self.played.update({one.key: one for one in played if one.command in new})
+        for one in played:
+            row = (one.command, one.request)
+            if one.request in self.surveys.get(one.command, ()) and row not in known:
+                self.played[one.key] = one
 
     def _write(self, line: dict[str, Any]) -> None:
         with self.path.open("a") as file:

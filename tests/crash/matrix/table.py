@@ -78,16 +78,19 @@ def requests_of(page: str) -> dict[str, list[str]]:
 def played_of(page: str) -> list[Played]:
     """The cells of a page, each with the commit that its section names, or else the head."""
     found: list[Played] = []
-    command, commit = "", ""
+    command, commit, row, later = "", "", 0, dict[int, str]()
     for line in page.splitlines():
         if line.startswith("## "):
-            command = line[3:]
+            command, row, later = line[3:], 0, {}
         elif said := re.search(r"(?:^Played on|played on commit) `([^`]+)`", line):
             commit = said[1]
+            for numbers, other in re.findall(r"rows? ([\d, ]+) on `([^`]+)`", line):
+                later |= {int(number): other for number in numbers.split(", ")}
         elif line.startswith("| ") and not line.startswith("| request |"):
+            row += 1
             request, *cells = line[2:].removesuffix(" |").split(" | ")
             found += [
-                _read_cell(Played(command, request, fault.value, commit), text)
+                _read_cell(Played(command, request, fault.value, later.get(row, commit)), text)
                 for fault, text in zip(COLUMNS, cells, strict=True)
                 if text not in ("–", "not played")
             ]
@@ -116,15 +119,34 @@ def _head(played: Sequence[Played], every: int) -> str:
     return _HEAD.format(cells=len(played), every=every, commits=words, good=good, bad=said)
 
 
+def _played_on(command: str, names: Sequence[str], book: Book) -> str:
+    """The commit of most rows of a section, then those of the others by their numbers; '' of none.
+
+    Not said where the head says it: every cell is of one commit.
+    """
+    rows: dict[str, list[int]] = {}
+    for number, name in enumerate(names, 1):
+        cells = (book.played.get((command, name, fault.value)) for fault in COLUMNS)
+        commit = next((one.commit for one in cells if one is not None), None)
+        if commit is not None:
+            rows.setdefault(commit, []).append(number)
+    if not rows or len({one.commit for one in book.played.values()}) < 2:
+        return ""
+    first, *others = sorted(rows, key=lambda commit: (-len(rows[commit]), commit))
+    later = (
+        f"; row{'s' if len(rows[commit]) > 1 else ''} {', '.join(map(str, rows[commit]))}"
+        f" on `{commit}`"
+        for commit in others
+    )
+    return f"Played on `{first}`{''.join(later)}."
+
+
 def _section(command: str, names: Sequence[str], book: Book) -> str:
-    commits = sorted({one.commit for one in book.played.values() if one.command == command})
-    on = ", ".join(f"`{commit}`" for commit in commits)
+    on = _played_on(command, names, book)
     rows = ["", f"## {command}", ""]
     if not names:
         return "\n".join([*rows, NOT_PLAYED, ""])
-    rows += (
-        [f"Played on {on}.", ""] if len({one.commit for one in book.played.values()}) > 1 else []
-    )
+    rows += [on, ""] if on else []
     rows.append("| request | " + " | ".join(f.value for f in COLUMNS) + " |")
     rows.append("|---|" + "---|" * len(COLUMNS))
     for name in names:

@@ -33,6 +33,7 @@ class VolumeActions(Ec2Base):
             zone_name=self._get_param("AvailabilityZone"),
             snapshot_id=self._get_param("SnapshotId"),
             encrypted=bool(self._get_param("Encrypted")),
+            kms_key_id=self._get_param("KmsKeyId"),
             volume_type=self._get_param("VolumeType"),
             iops=self._get_param("Iops"),
             throughput=self._get_param("Throughput"),
@@ -73,6 +74,7 @@ class VolumeActions(Ec2Base):
         volume = find_all(VOLUME, [self._get_param("VolumeId")], self.ec2_backend.volumes)[0]
         self.error_on_dryrun()
         made = self.ec2_backend.create_snapshot(volume.id, self._get_param("Description"))
+        made.kms_key_id = volume.kms_key_id
         return self._made(made, tags)
 
     def delete_snapshot(self) -> ActionResult:

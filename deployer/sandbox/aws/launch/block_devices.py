@@ -27,6 +27,7 @@ class Disk:
     snapshot_id: str | None = None
     volume_type: str = "gp3"
     encrypted: bool = False
+    key: str | None = None
     iops: int | None = None
     throughput: int | None = None
 
@@ -53,10 +54,12 @@ def read_disks(region: Region, image: Any, given: Sequence[Mapping[str, Any]]) -
 
 
 def _disk(region: Region, device: str, ebs: Mapping[str, Any], is_root: bool) -> Disk:
-    snapshot_id = ebs.get("SnapshotId")
-    least = 1
+    snapshot_id, key = ebs.get("SnapshotId"), ebs.get("KmsKeyId")
+    least, encrypted = 1, bool(ebs.get("Encrypted") or key)
     if snapshot_id:
-        least = find_all(SNAPSHOT, [snapshot_id], region.backend.snapshots)[0].volume_size
+        snapshot = find_all(SNAPSHOT, [snapshot_id], region.backend.snapshots)[0]
+        least, key = snapshot.volume_size, key or snapshot.kms_key_id
+        encrypted = encrypted or bool(snapshot.encrypted)
     size = int(ebs.get("VolumeSize") or (least if snapshot_id else 0))
     if size == 0:
         raise missing("size or snapshotId")
@@ -76,7 +79,8 @@ def _disk(region: Region, device: str, ebs: Mapping[str, Any], is_root: bool) ->
         delete_on_termination=is_root if kept is None else bool(kept),
         snapshot_id=snapshot_id,
         volume_type=kind,
-        encrypted=bool(ebs.get("Encrypted")),
+        encrypted=encrypted,
+        key=key,
         iops=ebs.get("Iops"),
         throughput=ebs.get("Throughput"),
     )

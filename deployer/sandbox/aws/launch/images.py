@@ -1,6 +1,7 @@
 """Images: made from an instance's real volumes, pending until its disk is copied.
 
-Sources: CreateImage; DeregisterImage (DeleteAssociatedSnapshots); aws.md §2.
+Sources: CreateImage; RegisterImage; DeregisterImage (DeleteAssociatedSnapshots); EC2 User Guide,
+"Protect an Amazon EC2 AMI from deregistration"; aws.md §2.
 """
 
 from __future__ import annotations
@@ -15,13 +16,21 @@ from moto.ec2.models.elastic_block_store import Snapshot, Volume
 from moto.ec2.utils import random_ami_id, random_snapshot_id
 
 from deployer.sandbox.aws.api.errors import ec2_error, missing, wrong_state
-from deployer.sandbox.aws.api.ids import IMAGE, INSTANCE, check_form, find_all, unknown
+from deployer.sandbox.aws.api.ids import (
+    IMAGE,
+    INSTANCE,
+    SNAPSHOT,
+    check_form,
+    find_all,
+    unknown,
+)
 from deployer.sandbox.aws.launch.lifecycle import reboot
 from deployer.sandbox.aws.state.base import Ec2Base
 from deployer.sandbox.aws.state.cloud import AwsState, Region
 from deployer.sandbox.aws.state.tags import Tags, put_tags, read_born_tags
 
 ROOT_DEVICE = "/dev/sda1"
+UNPROTECTED = "disabled"
 _NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 _BORN = frozenset({"image", "snapshot"})
 
@@ -56,6 +65,7 @@ class SandboxImage(Ami):
         self.mappings: list[dict[str, Any]] = []
         self.snapshots: list[Snapshot] = []
         self.state_reason: dict[str, str] | None = None
+        self.deregistration_protection = UNPROTECTED
 
     @property
     def block_device_mappings(self) -> list[dict[str, Any]]:
@@ -71,18 +81,19 @@ class SandboxImage(Ami):
     def add_volume(self, device: str, snapshot: Snapshot, block: Any, volume: Any) -> None:
         """Map a device to a snapshot of `volume`, attached as `block` says."""
         self.snapshots.append(snapshot)
-        ebs = {
+        ebs: dict[str, Any] = {
             "SnapshotId": snapshot.id,
             "VolumeSize": volume.size,
             "DeleteOnTermination": block.delete_on_termination if block else True,
             "VolumeType": volume.volume_type,
             "Encrypted": bool(volume.encrypted),
         }
+        ebs |= {"KmsKeyId": volume.kms_key_id} if volume.kms_key_id else {}
         self.mappings.append({"DeviceName": device, "Ebs": ebs})
 
 
 class ImageActions(Ec2Base):
-    """CreateImage, CopyImage, RegisterImage, DeregisterImage."""
+    """CreateImage, CopyImage, RegisterImage, DeregisterImage, and the protection against that."""
 
     def create_image(self) -> ActionResult:
         """An image of the instance's disk; reboots the instance unless NoReboot is given."""
@@ -126,13 +137,48 @@ class ImageActions(Ec2Base):
         raise NotImplementedError("CopyImage")
 
     def register_image(self) -> ActionResult:
-        """Refused: images come from machines or from `register_base_image`."""
-        raise NotImplementedError("RegisterImage")
+        """An image of snapshots that are there. It has no disk here, so it cannot be launched."""
+        region = self.region_books
+        name = _free_name(region, self._get_param("Name"))
+        born = read_born_tags(self._get_param("TagSpecifications", []) or [], _BORN)
+        mapped = self._get_param("BlockDeviceMappings", []) or []
+        wanted = {one["DeviceName"]: one.get("Ebs", {}).get("SnapshotId") for one in mapped}
+        if not wanted or None in wanted.values():
+            raise NotImplementedError("RegisterImage of anything but snapshots")
+        found = find_all(SNAPSHOT, list(wanted.values()), self.ec2_backend.snapshots)
+        self.error_on_dryrun()
+        image = SandboxImage(self.ec2_backend, random_ami_id(), name)
+        image.root_device_name = self._get_param("RootDeviceName", ROOT_DEVICE)
+        for device, snapshot in zip(wanted, found, strict=True):
+            image.add_volume(device, snapshot, None, snapshot.volume)
+        image.state = "available"
+        self.cloud.births.note(image.id)
+        self.ec2_backend.amis[image.id] = image
+        put_tags(region, image.id, born.get("image", {}))
+        return ActionResult({"ImageId": image.id})
+
+    def enable_image_deregistration_protection(self) -> ActionResult:
+        """From now on nobody deregisters it."""
+        cooldown = "with" if self._get_param("WithCooldown", False) else "without"
+        return self._protect(f"enabled-{cooldown}-cooldown")
+
+    def disable_image_deregistration_protection(self) -> ActionResult:
+        """It can be deregistered. The cool-down's 24 hours are not imitated."""
+        return self._protect(UNPROTECTED)
+
+    def _protect(self, word: str) -> ActionResult:
+        image = named_image(self.region_books, self._get_param("ImageId"))
+        self.error_on_dryrun()
+        image.deregistration_protection = word
+        return ActionResult({"Return": "true"})
 
     def deregister_image(self) -> ActionResult:
         """Deregister; snapshots are deleted only on request and if no other image uses them."""
         backend, image_id = self.ec2_backend, self._get_param("ImageId")
         image = named_image(self.region_books, image_id)
+        if image.deregistration_protection != UNPROTECTED:
+            text = f"The image '{image_id}' is protected against deregistration"
+            raise ec2_error("OperationNotPermitted", text)
         self.error_on_dryrun()
         self.cloud.host.drop_image(image_id)
         del backend.amis[image_id]
@@ -181,6 +227,7 @@ def _snapshot(cloud: AwsState, region: Region, volume: Any, description: str) ->
     snapshot = Snapshot(
         region.backend, random_snapshot_id(), volume, description, encrypted=volume.encrypted
     )
+    snapshot.kms_key_id = volume.kms_key_id
     snapshot.status = "pending"
     cloud.births.note(snapshot.id)
     region.backend.snapshots[snapshot.id] = snapshot

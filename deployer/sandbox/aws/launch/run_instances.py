@@ -107,6 +107,7 @@ def _make_volumes(cloud: AwsState, region: Region, spec: LaunchSpec, instance: A
             zone_name=instance.placement.zone,
             snapshot_id=disk.snapshot_id,
             encrypted=disk.encrypted,
+            kms_key_id=disk.key,
             volume_type=disk.volume_type,
             iops=disk.iops,
             throughput=disk.throughput,

@@ -16,7 +16,9 @@ CODES = {
 }
 USER_SHUTDOWN = "Client.UserInitiatedShutdown"
 INSTANCE_SHUTDOWN = "Client.InstanceInitiatedShutdown"
+CLIENT_ERROR = "Client.InternalError"
 _WORDS = {
+    CLIENT_ERROR: "Client error on launch",
     USER_SHUTDOWN: "User initiated shutdown",
     INSTANCE_SHUTDOWN: "Instance initiated shutdown",
 }
@@ -29,12 +31,13 @@ class SandboxInstance(Instance):
     reservation_id: str
 
     def become(self, state: str, reason: str = "") -> None:
-        """Change state; `reason` is USER_SHUTDOWN, INSTANCE_SHUTDOWN or empty."""
+        """Change state; `reason` is one of those above, or empty."""
         self._state = InstanceState(state, CODES[state])
         text = f"{reason}: {_WORDS[reason]}" if reason else ""
         self.state_reason = StateReason(text, reason)
         now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-        self._reason = f"User initiated ({now} GMT)" if reason else ""
+        shut_down = reason in (USER_SHUTDOWN, INSTANCE_SHUTDOWN)
+        self._reason = f"User initiated ({now} GMT)" if shut_down else reason
 
     def is_dying(self) -> bool:
         """Whether it is shutting down or terminated."""

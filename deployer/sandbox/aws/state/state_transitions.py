@@ -10,7 +10,13 @@ import time
 from typing import Any
 
 from deployer.sandbox.aws.state.cloud import AwsState, Region
-from deployer.sandbox.aws.state.instance import INSTANCE_SHUTDOWN, USER_SHUTDOWN, SandboxInstance
+from deployer.sandbox.aws.state.disk_keys import are_usable
+from deployer.sandbox.aws.state.instance import (
+    CLIENT_ERROR,
+    INSTANCE_SHUTDOWN,
+    USER_SHUTDOWN,
+    SandboxInstance,
+)
 from deployer.sandbox.aws.state.termination import bury, forget_instance
 
 MANY = 5_000
@@ -42,7 +48,7 @@ def _instance_step(cloud: AwsState, region: Region, instance: SandboxInstance) -
 
 def _step(cloud: AwsState, region: Region, instance: SandboxInstance, state: str) -> None:
     if state == "pending":
-        _pending(cloud, instance)
+        _pending(cloud, region, instance)
     elif state == "running":
         _running(cloud, instance)
     elif state in ("stopping", "shutting-down") and cloud.jobs.outcome(instance.id):
@@ -54,9 +60,11 @@ def _step(cloud: AwsState, region: Region, instance: SandboxInstance, state: str
             forget_instance(region, instance)
 
 
-def _pending(cloud: AwsState, instance: SandboxInstance) -> None:
+def _pending(cloud: AwsState, region: Region, instance: SandboxInstance) -> None:
     waited = time.monotonic() - instance.pending_since
-    if cloud.host.has_halted(instance.id):
+    if not are_usable(region, instance):
+        begin_termination(cloud, instance, CLIENT_ERROR)
+    elif cloud.host.has_halted(instance.id):
         _running(cloud, instance)
     elif waited >= cloud.options.instance_pending and cloud.host.is_up(instance.id):
         instance.become("running")

@@ -59,12 +59,11 @@ class Account:
         self, document: dict[str, Any], denied: tuple[str, ...] = (), by: str = ROLE
     ) -> None:
         self.document, self.no, self.by, self.asked = document, denied, by, list[str]()
+        self.described: list[str] = []
 
     def client(self, _: str, __: object) -> Any:
         return SimpleNamespace(
-            describe_key=lambda KeyId: {  # noqa: N803
-                "KeyMetadata": {"Arn": KeyId, "KeyState": "Enabled", "KeyManager": "CUSTOMER"}
-            },
+            describe_key=self._describe,
             get_key_policy=lambda **_: {"Policy": json.dumps(self.document)},
             get_caller_identity=lambda: {
                 "Arn": self.by,
@@ -72,6 +71,11 @@ class Account:
             },
             simulate_principal_policy=self._simulate,
         )
+
+    def _describe(self, **call: Any) -> dict[str, Any]:
+        self.described.append(call["KeyId"])
+        found = {"Arn": KEY, "KeyState": "Enabled", "KeyManager": "CUSTOMER"}
+        return {"KeyMetadata": found}
 
     def _simulate(self, **call: Any) -> dict[str, Any]:
         assert (call["PolicySourceArn"], call["ResourceArns"]) == (ROLE, [KEY])
@@ -87,8 +91,13 @@ class Account:
 
 
 def lacks(account: Account) -> tuple[str, ...]:
-    """What the trials say of the account's key."""
-    return AwsTrials(cast("Aws", account)).key_lacks(KEY)
+    """What the trials say of the account's key, which is described once."""
+    trials = AwsTrials(cast("Aws", account))
+    key = trials.disk_key(KEY)
+    assert key.fault == ""
+    found = trials.key_lacks(key)
+    assert account.described == [KEY]
+    return found
 
 
 def test_where_the_key_leaves_it_to_iam_iam_is_asked() -> None:

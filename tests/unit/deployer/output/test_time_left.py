@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from deployer import events as e
+from deployer.journal.fold import ended
 from deployer.journal.forecast import forecast
 from deployer.output.board import Board, fold
 from deployer.output.display import TerminalStage
@@ -147,6 +148,21 @@ def test_a_rehearsal_is_told_as_one(outcome: str, word: str, what: str) -> None:
     """Never as a release: nothing of it went live."""
     (event,) = events([replace(LAST, kind=j.REHEARSAL, outcome=outcome, step="smoke")])
     assert (event.word, event.what) == (word, what)
+
+
+def test_a_rehearsal_s_measure_of_the_freeze_is_kept() -> None:
+    """Nothing was frozen, so no event tells it: its answer does, and a failed one has none."""
+    begun = replace(LAST, kind=j.REHEARSAL, outcome=j.RUNNING, frozen_seconds=None)
+    at = datetime(2026, 11, 23, 1, tzinfo=UTC)
+    done = ended(begun, e.Result(0, answer={"freeze_seconds": 12.5}), at)
+    assert done.frozen_seconds == 12.5
+    (event,) = events([done])
+    assert list(event.lines) == ["a release would refuse writes for about 12.5s"]
+    found = estimate([done])
+    assert found is not None
+    assert (found.rehearsed, found.frozen) == (True, 12.5)
+    assert ended(begun, e.Result(1, "no"), at).frozen_seconds is None
+    assert ended(LAST, e.Result(0), at).frozen_seconds == 38.0
 
 
 def test_plan_says_how_long_and_for_how_long_without_writes(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def asked(
         (cloud.policy, replace(FINE, missing=("ec2:A", "ec2:B")), 6, "ec2:A, and 1 more", "--for"),
         (room.machines, replace(FINE, room=Room(31, 32)), 3, "31 of 32 vCPUs", "quota-increase"),
         (room.addresses, replace(FINE, free=0), 3, "no subnet has 1 free", "instance.subnets"),
-        (disk_keys, replace(FINE, fault="it is Disabled"), 3, f"{KEY}: it is", "kms enable-key"),
+        (disk_keys, replace(FINE, state="Disabled"), 3, f"{KEY}: it is", "kms enable-key"),
     ],
 )
 def test_what_aws_would_refuse_is_named(

@@ -161,6 +161,20 @@ def test_what_else_acts_is_a_warning_each(scene: Scene, live: FakeMachine) -> No
     assert "user units of ann" in lines[2].text
 
 
+def test_who_a_clone_would_be_taken_for_is_said(scene: Scene, live: FakeMachine) -> None:
+    """The machine id is made anew; an agent's own identity only by a line of `[image] clean`."""
+    live.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+    live.write("/etc/salt/minion_id", "shop-17")
+    live.write("/var/lib/teleport/host_uuid", "7")
+    clean = ["rm -f /etc/salt/minion_id && systemctl restart salt-minion"]
+    ready = ServiceReadings(scene.ports(image={"clean": clean}))
+    ok, warned = [one for one in probed(ready) if one.check == "identity"]
+    assert ok.text == "new on each clone: machine id, /etc/salt/minion_id (Salt)"
+    assert "/var/lib/teleport/host_uuid on i-17: Teleport" in warned.text
+    assert (warned.status, warned.code) == (Status.WARN, Exit.DONE)
+    assert 'clean = ["rm -rf /var/lib/teleport/host_uuid"]' in warned.cure
+
+
 def test_a_port_that_is_closed_to_us_is_named_as_such(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.machine.files.listing import (
     check_script,
+    mount_script,
     newer_script,
     problems,
     read_listing,
@@ -94,3 +95,14 @@ def test_a_listing_is_read_whatever_the_names_are() -> None:
     found = read_listing(facts + b"\0./a b\nc\0../x y\0")
     assert found[b"./a b\nc"].target == b"../x y"
     assert read_listing(b"") == {}
+
+
+@pytest.mark.parametrize("folder", [PHOTOS, f"{PHOTOS}/not/there/yet"])
+def test_the_mount_is_that_of_the_folder_or_of_what_will_hold_it(
+    machine: FakeMachine, folder: str
+) -> None:
+    """`df` is asked of what is nearest; what it says of the place is read, however wide."""
+    says = 'echo Filesystem 1K Used Free Use% On; echo "/dev/nvme1n1  8 1 7  9% $2"'
+    machine.write("/bin/df", f"#!/bin/sh\n{says}\n", 0o755)
+    printed = machine.sh(mount_script(folder)).stdout.decode().strip()
+    assert printed == str(machine.path(PHOTOS))
