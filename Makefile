@@ -21,7 +21,7 @@ MACHINES ?= container
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test suite coverage whole check lint fmt types imports unit pythons timetravel another-day model traces mutants crash reality postgres soak denied fuzz bench second-opinion dist docs lambda scale image lock clean
+.PHONY: help setup demo test suite coverage whole check lint fmt types imports unit pythons timetravel another-day model traces mutants crash reality postgres soak denied fuzz bench second-opinion dist docs lambda scale image lock clean own-service
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,8 +112,12 @@ fuzz: setup ## 100,000 cases for each parser, 100,000 random worlds for mark and
 bench: setup ## measure, and write docs/benchmarks.md (BENCH=sweeps: one part); figures never go into a test
 	@$(BIN)/python -m tests.bench $(BENCH)
 
-second-opinion: setup ## ask another emulator about the contract; writes docs/second-opinion.md
-	@$(BIN)/python scripts/second_opinion.py .second-opinion
+second-opinion: setup ## ask another emulator about the contract, and other clients (AWS CLI, Ansible, Custodian) about the sandbox; writes docs/second-opinion.md
+	@$(BIN)/python scripts/second_opinion.py .second-opinion .clients
+
+own-service: setup ## a Django project in the sandbox, as docs/own-service.md says; Django is installed apart
+	@PYTHONPATH=. $(BIN)/python -c "from pathlib import Path; from scripts.second_opinion import install; install(Path('.own-service').absolute(), Path('requirements-own-service.lock').absolute())"
+	@OWN_SERVICE_LIB=$$(echo $$PWD/.own-service/lib/python3*/site-packages) $(BIN)/pytest -q -n 0 tests/e2e/test_own_service.py
 
 dist: setup ## the wheel, and its bill of materials in CycloneDX, into dist/
 	@rm -rf dist
@@ -137,6 +141,6 @@ lock: setup ## compile requirements*.lock anew from pyproject.toml
 	@$(BIN)/python scripts/lock.py
 
 clean: ## remove .venv and every cache
-	@rm -rf $(VENV) .venv-3.* .second-opinion .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .venv-3.* .second-opinion .clients .own-service .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@rm -rf .coverage .coverage.* htmlcov dist build
 	@find deployer reconciler tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,13 +6,18 @@ them to exit codes.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class ToolError(Exception):
     """Base of all our errors: one line that names the cause, and the cure.
 
     `cure` is what the user does next, usually a command; empty when the message says it.
     `detail` is material to show below the message (a command's last lines), already redacted.
+    `advice` is shown in place of a cure, where the type alone says what helps.
     """
+
+    advice: ClassVar[str] = ""
 
     def __init__(self, message: str, *, cure: str = "", detail: str = "") -> None:
         super().__init__(message)
@@ -55,13 +60,19 @@ class CloudUnclear(CloudError):
     The caller has to read the cloud again and never guesses (protocol.md, rule 4).
     """
 
+    advice = "Repeat the command: it reads what was done before it goes on"
+
 
 class LedgerUnknown(ToolError):
     """The ledger could not be read, or its format is not known. Unknown is not empty."""
 
+    advice = "If it stays so when you repeat the command     deployer status SERVICE"
+
 
 class SwapLost(ToolError):
     """A compare-and-swap was refused: somebody else changed the ledger first."""
+
+    advice = "Somebody else was quicker. To see who     deployer status SERVICE"
 
 
 class NotTried(ToolError):
@@ -79,6 +90,8 @@ class CannotConnect(ShellError):
     host-key-mismatch, closed. `seen` is the fingerprint of a host key that was not expected.
     """
 
+    advice = "To try the way there     deployer doctor SERVICE"
+
     def __init__(
         self, message: str, *, kind: str, cure: str = "", detail: str = "", seen: str = ""
     ) -> None:
@@ -90,6 +103,8 @@ class CannotConnect(ShellError):
 class CommandFailed(ShellError):
     """A command on a machine ended with another status than 0; `detail` has its last lines."""
 
+    advice = "Mend what its last lines say, then repeat the command"
+
     def __init__(self, message: str, *, status: int, cure: str = "", detail: str = "") -> None:
         super().__init__(message, cure=cure, detail=detail)
         self.status = status
@@ -98,9 +113,15 @@ class CommandFailed(ShellError):
 class CommandTimedOut(ShellError):
     """A command exceeded its wall-clock limit and was abandoned."""
 
+    advice = (
+        "If its last lines show that it only needs longer, raise its limit; then repeat the command"
+    )
+
 
 class ConnectionLost(ShellError):
     """The SSH session died while a command ran: whether it finished is not known."""
+
+    advice = "To see how it stands     deployer status SERVICE"
 
 
 class DatabaseError(ToolError):
@@ -109,6 +130,8 @@ class DatabaseError(ToolError):
 
 class StaleAct(ToolError):
     """A fenced act was refused: the target obeyed a newer generation (protocol.md, rule 10)."""
+
+    advice = "Somebody changed the service since. To see who     deployer history SERVICE"
 
 
 def refusal_for(error: ToolError) -> type[ToolError]:

@@ -187,7 +187,8 @@ def _heirs(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 def _sites(kind: str, file: str, call: ast.Call, words: _Words) -> Iterator[Site]:
     cure = next((one.value for one in call.keywords if one.arg == "cure"), None)
-    advice = " or ".join(dict.fromkeys(_tidy(one) for one in words.of(cure))) if cure else ""
+    cures = words.of(cure) if cure else [KINDS[kind].advice]
+    advice = " or ".join(dict.fromkeys(_tidy(one) for one in cures))
     for says in words.of(call.args[0]):
         if re.search(r"[a-z]{2}", re.sub(r"\{.*?\}", "", says)):  # else it passes others' words on
             yield Site(kind, file, _tidy(says), advice if "{…}" not in advice else "")

@@ -35,6 +35,10 @@ def main() -> None:
     lock("requirements-bootstrap.lock", "-", given="uv\n")
     # Not ours: the emulator that `make second-opinion` asks, in an environment of its own.
     lock("requirements-second-opinion.lock", "-", given="ministack\n")
+    # Other people's clients of AWS, which `make second-opinion` sends against our sandbox.
+    lock("requirements-clients.lock", "-", given="awscli\nc7n\nansible\n")
+    # What `make own-service` brings to the sandbox: an application that is not ours.
+    lock("requirements-own-service.lock", "-", given="django\n")
     # What `make docs` and `make dist` run (scripts/tools.py).
     lock("requirements-tools.lock", "-", given="mkdocs-material\ncyclonedx-bom\n")
 

@@ -1,6 +1,8 @@
 """Asks another emulator what it thinks of the contract, and writes docs/second-opinion.md.
 
-    .venv/bin/python scripts/second_opinion.py .second-opinion
+    .venv/bin/python scripts/second_opinion.py .second-opinion .clients
+
+Then sends other people's clients of AWS against our own sandbox (tests/contract/test_clients.py).
 
 The emulator gets a virtual environment of its own (it pins botocore) and listens on loopback only.
 It is no dependency of the project. A rule it breaks that is not listed, or obeys though it is
@@ -23,13 +25,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements-second-opinion.lock"
+CLIENTS = ROOT / "requirements-clients.lock"
 PAGE = ROOT / "docs" / "second-opinion.md"
 PATIENCE = 120.0
 """Seconds that it may take to answer for the first time."""
 
 
 def install(folder: Path, lock: Path = LOCK) -> Path:
-    """The emulator's command, in an environment that holds exactly what its lock says."""
+    """The emulator's command, in an environment that holds exactly what its lock says.
+
+    Of another lock the folder of its programs is the result's.
+    """
     stamp = folder / lock.name
     if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
         venv.create(folder, clear=True, with_pip=True)
@@ -95,11 +101,22 @@ def ask(endpoint: str, more: list[str]) -> int:
     return subprocess.run([*argv, "tests/contract"], cwd=ROOT, env=env, check=False).returncode
 
 
+def ask_clients(folder: Path) -> int:
+    """Send other people's clients of AWS against our own sandbox."""
+    programs = install(folder, CLIENTS).parent
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    env = {**os.environ, "CLIENTS_BIN": str(programs)}
+    argv += ["tests/contract/test_clients.py"]
+    return subprocess.run(argv, cwd=ROOT, env=env, check=False).returncode
+
+
 def main() -> None:
     """Install, start, ask."""
-    command = install(Path(sys.argv[1]).absolute())
+    folders = [Path(one).absolute() for one in sys.argv[1:3]]
+    command = install(folders[0])
     with serving(command) as endpoint:
-        raise SystemExit(ask(endpoint, sys.argv[2:]))
+        opinion = ask(endpoint, sys.argv[3:])
+    raise SystemExit(ask_clients(folders[1]) or opinion)
 
 
 if __name__ == "__main__":

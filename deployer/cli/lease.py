@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
-from deployer.cli.shared import SERVICE, answer_swept, outcome_teller, staged
+from deployer.cli.shared import SERVICE, answer_swept, deploy_id, outcome_teller, staged
 from reconciler.cli.shared import (
     DURATION,
     CliContext,
@@ -17,6 +18,9 @@ from reconciler.cli.shared import (
     service_names,
 )
 from reconciler.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from reconciler.model.deploy_id import DeployId
 
 
 @click.command(
@@ -51,7 +55,8 @@ def abort(asked: CliContext, service: str, *, yes: bool) -> int:
 @click.command(
     epilog=epilog(
         """deployer thaw shop
-        deployer thaw shop --deployer-is-dead""",
+        deployer thaw shop --deployer-is-dead
+        deployer thaw shop --deployer-is-dead --not-moved shop/20261123T031502Z-7kq2m""",
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
     )
 )
@@ -61,14 +66,23 @@ def abort(asked: CliContext, service: str, *, yes: bool) -> int:
     is_flag=True,
     help="Confirm: the deployer is dead, no DNS change is pending.",
 )
+@click.option(
+    "--not-moved",
+    metavar="ID",
+    callback=deploy_id,
+    help="Confirm, where a rollback was killed and its ledger is out of reach: clients are still "
+    "led to the machines of ID.",
+)
 @common
 @pass_asked
-def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:
+def thaw(
+    asked: CliContext, service: str, *, deployer_is_dead: bool, not_moved: DeployId | None
+) -> None:
     """Let the live database take writes again."""
     with staged(asked, service, records="thaw", by_labels=True) as stage:
         from deployer.commands.thaw import thaw as reopen
 
-        name = reopen(stage.ports, deployer_is_dead=deployer_is_dead)
+        name = reopen(stage.ports, deployer_is_dead=deployer_is_dead, not_moved=not_moved)
         value = {"service": service, "database": name}
         stage.answer("deployer.thaw/1", value, lambda: f"{name} of {service} takes writes again")
 

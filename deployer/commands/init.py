@@ -82,7 +82,8 @@ def begin(home: Path, service: str, values: Mapping[str, str]) -> Path:
     if not valid_service(service):
         raise ConfigError(
             f"{service!r} is no name for a service: lower case, digits and single hyphens, at "
-            "most 28, beginning with a letter"
+            "most 28, beginning with a letter",
+            cure="For instance     deployer init my-shop",
         )
     path = home / "services" / f"{service}.toml"
     try:
@@ -91,9 +92,13 @@ def begin(home: Path, service: str, values: Mapping[str, str]) -> Path:
             file.write(SERVICE.substitute(values, service=service))
         _write_if_missing(home / "reconciler.toml", RECONCILER)
     except FileExistsError as error:
-        raise Refused(f"{path} exists already; it was not touched") from error
+        raise Refused(
+            f"{path} exists already; it was not touched",
+            cure=f"To try what it says     deployer doctor {service}",
+        ) from error
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+        cure = f"Elsewhere     deployer init {service} --config DIR"
+        raise ConfigError(f"{path} cannot be written: {error.strerror}", cure=cure) from error
     return path
 
 

@@ -39,7 +39,10 @@ class Pause:
 def pause(ports: Ports, length: timedelta, reason: str) -> Pause:
     """Take the lease for `length`. Raises Refused, ConfigError, CloudError."""
     if not timedelta(0) < length <= LONGEST:
-        raise ConfigError(f"--for: a pause may last up to {format_duration(LONGEST)}")
+        longest = format_duration(LONGEST)
+        raise ConfigError(
+            f"--for: a pause may last up to {longest}", cure=f"Say at most     --for {longest}"
+        )
     seen = survey(ports)
     reading, ledger = seen.known()
     seen.refuse_gone()
@@ -55,7 +58,10 @@ def _refuse_busy(seen: ServiceState, ledger: Ledger, length: timedelta, reason: 
     service, plan = seen.service_plan.service, seen.service_plan
     sweep = f"To put it right first   reconciler sweep --service {service}"
     if ledger.live is None:
-        raise Refused(f"{service} has no live release: there is nothing to pause")
+        raise Refused(
+            f"{service} has no live release: there is nothing to pause",
+            cure=f"To see what there is     deployer status {service}",
+        )
     if ledger.lease is not None and plan.end is None:
         again = (
             f"deployer pause {service} --for {format_duration(length)} "

@@ -2,10 +2,13 @@
 
 With the ledger readable this is what the sweep does: end an expired lease, then thaw with the
 ledger's generation. With Route 53 out of reach only an operator can know that no commit is in
-flight, and says so with `--deployer-is-dead`.
+flight, and says so with `--deployer-is-dead`; and, where a rollback had begun, that clients are
+still led to the release that was live, with `--not-moved` (adr/0032).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from deployer.checks import refusals
 from deployer.checks.service_state import ServiceState, survey
@@ -16,21 +19,38 @@ from reconciler.database.state_comment import State
 from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, Refused
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.fencing import NEVER
+from reconciler.model.fencing import NEVER, FencedAct
 from reconciler.model.ledger import Ending, Lease
 from reconciler.model.resource import INSTANCE, database_owner
 from reconciler.model.tags import Label
 
 
-def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
+@dataclass(frozen=True)
+class OperatorsWord:
+    """What a person knows and this program cannot.
+
+    deployer_is_dead   the lease's holder is dead, and no change of the ledger is on its way
+    not_moved          the deploy to which the record, or the balancer, still leads clients
+    """
+
+    deployer_is_dead: bool
+    not_moved: DeployId | None
+
+
+def thaw(ports: Ports, *, deployer_is_dead: bool = False, not_moved: DeployId | None = None) -> str:
     """Open the live database; return its name. Raises Refused, DatabaseError, StaleAct."""
+    word = OperatorsWord(deployer_is_dead, not_moved)
     server = ports.managed.reach.databases()
     seen = survey(ports)
     if seen.reading is None:
-        return _without_ledger(ports, seen, server, deployer_is_dead=deployer_is_dead)
+        return _without_ledger(ports, seen, server, word)
     _, ledger = seen.known()
     if ledger.live is None:
-        raise Refused(f"{ports.managed.name} has no live deploy")
+        raise Refused(
+            f"{ports.managed.name} has no live deploy",
+            cure=f"To see what there is     deployer status {ports.managed.name}",
+        )
+    _refuse_another(word, ledger.live.id, "is live by the ledger, which can be read")
     resource = seen.database(ledger.live.id)
     if resource is None:
         raise Refused(
@@ -39,7 +59,7 @@ def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
         )
     generation = ledger.gen
     if ledger.lease is not None:
-        generation = _end(ports, seen, ledger.lease, operator=deployer_is_dead)
+        generation = _end(ports, seen, ledger.lease, operator=word.deployer_is_dead)
     owner = ledger.database_of(ledger.live.id)
     act = ports.managed.fenced_act(generation, owner, ledger.was)
     server.thaw(resource.name, act)
@@ -60,11 +80,11 @@ def _end(ports: Ports, seen: ServiceState, lease: Lease, *, operator: bool) -> i
 
 
 def _without_ledger(
-    ports: Ports, seen: ServiceState, server: DatabaseServer, *, deployer_is_dead: bool
+    ports: Ports, seen: ServiceState, server: DatabaseServer, word: OperatorsWord
 ) -> str:
     service = ports.managed.name
     _refuse_said(ports)
-    if not deployer_is_dead:
+    if not word.deployer_is_dead:
         raise LedgerUnknown(
             f"the ledger of {service} cannot be read: {seen.service_plan.problem}",
             cure=(
@@ -75,11 +95,48 @@ def _without_ledger(
     live = _labelled_live(seen)
     _refuse_committed(ports, server, live)
     owner = database_owner(seen.machines(live), live)
-    _refuse_rolled_back(ports, seen, server, live)
+    _refuse_another(word, live, "is labelled live")
+    if word.not_moved is None:
+        _refuse_rolled_back(ports, seen, server, live)
     info = _shut_database(ports, server, owner)
     assert info.memory is not None
-    server.thaw(info.name, ports.managed.fenced_act(info.memory.generation, owner, ()))
+    act = ports.managed.fenced_act(info.memory.generation, owner, ())
+    if word.not_moved is None:
+        server.thaw(info.name, act)
+    else:
+        _open_alone(ports, server, info.name, act)
     return info.name
+
+
+def _refuse_another(word: OperatorsWord, live: DeployId, why: str) -> None:
+    if word.not_moved not in (None, live):
+        raise Refused(
+            f"--not-moved names {word.not_moved}, and {live} {why}",
+            cure=f"To see who is live     deployer status {live.service}",
+        )
+
+
+def _open_alone(ports: Ports, server: DatabaseServer, name: str, act: FencedAct) -> None:
+    """Thaw, in a transaction that sees every other database of this ledger shut.
+
+    An open one is served, or was: by whatever word, two never take writes at once.
+    """
+    claimed = claims(server.databases(), str(ports.managed.address))
+    others = [one.info for one in claimed if one.info.memory is not None and one.info.name != name]
+    for info in others:
+        if info.memory is not None and info.memory.state is State.OPEN:
+            raise Refused(
+                f"{info.name} of {info.memory.deploy} takes writes: only the ledger says whether "
+                f"it is the live one, or {name}",
+                cure="Wait for the ledger",
+            )
+    prepared = server.prepare_thaw(name, act)
+    try:
+        for info in others:
+            prepared.refuse_open(info.name)
+        prepared.commit()
+    finally:
+        prepared.close()
 
 
 def _refuse_said(ports: Ports) -> None:
@@ -151,20 +208,17 @@ def _refuse_rolled_back(
             continue
         back = deploy.born < own.born or memory.state is State.SHUT
         if back and memory.generation >= frozen > NEVER:
-            raise _rolled_back(live, deploy, "The labels do not.")
+            raise _rolled_back(live, deploy)
         if deploy in begun and memory.state is State.SHUT:
-            raise _rolled_back(
-                live,
-                deploy,
-                "If you know that the A record was not moved, label the "
-                f"machines of {deploy} retired first (deploy-state).",
-            )
+            raise _rolled_back(live, deploy)
 
 
-def _rolled_back(live: DeployId, target: DeployId, cure: str) -> Refused:
+def _rolled_back(live: DeployId, target: DeployId) -> Refused:
+    word = f"deployer thaw {live.service} --deployer-is-dead --not-moved {live}"
     return Refused(
         f"{live} was being rolled back to {target}: only the ledger says which of the two is live",
-        cure=f"Wait for the ledger. {cure}",
+        cure="Wait for the ledger. If you have seen that clients are still led to the machines of\n"
+        f"{live} (dig, or the load balancer's rule):\n{word}",
     )
 
 
@@ -175,5 +229,8 @@ def _shut_database(ports: Ports, server: DatabaseServer, owner: DeployId) -> Dat
         if memory and claim.deploy == owner and not claim.doubt:
             if memory.state is State.SHUT:
                 return info
-            raise Refused(f"{info.name} takes writes already: there is nothing to thaw")
+            raise Refused(
+                f"{info.name} takes writes already: there is nothing to thaw",
+                cure=f"Is it well?     deployer status {owner.service}",
+            )
     raise CloudError(f"no database of {owner} is known on the server")

@@ -56,7 +56,11 @@ def packed(source: Path, ref: str = "HEAD") -> Iterator[CodeArchive]:
             yield _rebuilt(source, target, _stem(source), ())
             return
         if not source.is_dir():
-            raise ConfigError(f"code.source {source} does not exist")
+            raise ConfigError(
+                f"code.source {source} does not exist",
+                cure="correct source below [code] in the file of the service: a relative path "
+                "begins at that file",
+            )
         release, uncommitted = "", 0
         submodules: tuple[str, ...] = ()
         with _scratch() as found:
@@ -190,7 +194,10 @@ def _run(argv: list[str], source: Path, output: IO[bytes] | int = subprocess.PIP
     try:
         done = subprocess.run(argv, stdout=output, stderr=subprocess.PIPE, check=True)
     except OSError as error:
-        raise ConfigError(f"git cannot be run: {error.strerror}") from error
+        raise ConfigError(
+            f"git cannot be run: {error.strerror}",
+            cure="install git on this machine, or ship a directory or an archive as code.source",
+        ) from error
     except subprocess.CalledProcessError as error:
         why = error.stderr.decode("utf-8", "replace").strip()
         raise ConfigError(f"git {argv[3]} failed in {source}: {why}", detail=why) from error

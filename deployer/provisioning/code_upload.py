@@ -40,7 +40,10 @@ class UploadPaths:
     def __post_init__(self) -> None:
         depth = len(PurePosixPath(self.path).parts)
         if not self.path.startswith("/") or ".." in self.path.split("/") or depth < 3:
-            raise ConfigError(f"code.path {self.path!r} is not a folder below a top folder")
+            raise ConfigError(
+                f"code.path {self.path!r} is not a folder below a top folder",
+                cure='path = "/srv/NAME" below [code] in the file of the service',
+            )
         if not _ID.fullmatch(self.id):
             raise ConfigError(f"not a word for a file name: {self.id!r}")
         for path in self.keep:

@@ -82,7 +82,10 @@ def shape(service: Service, live: InstanceFacts | None, at: tuple[str, ...]) -> 
 
     machine_type = pick("type", said.type or "", live.type if live else "")
     if not machine_type:
-        raise ConfigError(f"{file}: instance.type is needed where there is no live machine to copy")
+        raise ConfigError(
+            f"{file}: instance.type is needed where there is no live machine to copy",
+            cure=f'type = "t3.small" (or another) below [instance] in {file}',
+        )
     subnets = pick("subnets", ",".join(said.subnets), live.subnet if live else "")
     groups = pick("groups", ",".join(said.groups), ",".join(live.groups) if live else "")
     profile = pick("profile", said.profile or "", live.profile if live else "")

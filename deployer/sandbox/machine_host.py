@@ -24,11 +24,14 @@ class BootSpec:
 
 @dataclass(frozen=True, order=True)
 class Route:
-    """Connections to (address, port) reach (`to`, port): a public address of a machine."""
+    """Connections to (address, port) reach (`to`, port): a public address of a machine.
+
+    Without `to` nobody answers there, as where a security group lets nobody in.
+    """
 
     address: str
     port: int
-    to: str
+    to: str = ""
 
 
 class Nat(Protocol):

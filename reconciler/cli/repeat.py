@@ -20,7 +20,10 @@ from click.core import ParameterSource
 from reconciler.util.duration import format_duration
 
 VOUCHED = frozenset({"yes", "deployer_is_dead", "end_lease", "trust_shown_key", "nobody_live"})
-"""Options that are never repeated."""
+"""Flags that are never repeated."""
+
+_VOUCHED_FOR = "not_moved"
+"""The same, with the release that was vouched for."""
 
 _BEGIN = re.compile(r"\bdeployer init$", re.MULTILINE)
 _POLICY = re.compile(r"\breconciler policy(?! --for)")
@@ -69,7 +72,9 @@ def _missing(words: list[str], context: click.Context) -> Iterator[str]:
         value = context.params.get(option.name or "")
         if not isinstance(option, click.Option) or source is not ParameterSource.COMMANDLINE:
             continue
-        if (option.name in VOUCHED and option.is_flag) or value is None:
+        if (option.name in VOUCHED and option.is_flag) or option.name == _VOUCHED_FOR:
+            continue
+        if value is None:
             continue
         if option.name == "discard_writes" and "--to" not in words and not context.params.get("to"):
             continue  # it was about the target of then, which may be another one now

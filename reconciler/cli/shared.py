@@ -225,7 +225,8 @@ def _reader_gone() -> int:
 
 def _told(asked: CliContext, error: BaseException) -> int:
     if isinstance(error, ToolError):
-        error.cure = repeated(error.cure, asked.context, asked.config)
+        error.cure = repeated(error.cure or error.advice, asked.context, asked.config)
+        error.cure = error.cure.replace(" SERVICE", "")  # of no service, or of each
     if asked.verbose and isinstance(error, ToolError):
         asked.tell(redact(_trace(error)))
     return _reported(asked, error, code_of(error))
@@ -245,7 +246,7 @@ def parts(error: BaseException) -> tuple[str, str, str]:
     """Message, detail and cure of an error, redacted."""
     if not isinstance(error, ToolError):
         return str(error) or "stopped", "", ""
-    return redact(error.message), redact(error.detail), redact(error.cure)
+    return redact(error.message), redact(error.detail), redact(error.cure or error.advice)
 
 
 def in_words(message: str, detail: str, cure: str) -> list[str]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from reconciler.config import key_place
 from reconciler.config.problems import Problem, all_of, gather, nearest
 from reconciler.config.reconciler import Reconciler
 from reconciler.config.service import Service
@@ -85,10 +86,19 @@ def load(directory: Path | None = None) -> Settings:
     problems += _shared_records(found)
     problems += _forbidden(found, reconciler) if reconciler else []
     if problems or reconciler is None:
-        raise gather(problems)
+        raise gather([_placed(one) for one in problems])
     settings = Settings(home, found, reconciler)
     settings.refuse_empty()
     return settings
+
+
+def _placed(problem: Problem) -> Problem:
+    """With its line and column, if the file can be read and names the key or its table."""
+    try:
+        text = problem.path.read_text(encoding="utf-8") if problem.key else ""
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    return replace(problem, at=key_place.find(text, problem.key))
 
 
 def _refuse_missing(home: Path) -> None:

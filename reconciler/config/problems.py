@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
+from reconciler.config.key_place import Place
 from reconciler.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,11 +36,15 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem: the file, the key's path ('' for the file as a whole), and what to correct."""
+    """One problem: the file, the key's path ('' for the file as a whole), and what to correct.
+
+    `at` is the key's place in the file, where it is known.
+    """
 
     path: Path
     key: str
     text: str
+    at: Place | None = None
 
     @classmethod
     def of(cls, path: Path, schema: type[BaseModel], error: ErrorDetails) -> Problem:
@@ -55,7 +60,8 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{'/'.join(self.path.parts[-2:])}: "
-        return where + (f"{self.key}: " if self.key else "") + self.text
+        place = f" {self.at}" if self.at else ""
+        return where + (f"{self.key}: " if self.key else "") + self.text + place
 
 
 def all_of(path: Path, schema: type[BaseModel], error: ValidationError) -> list[Problem]:

@@ -38,7 +38,10 @@ def write(path: Path, plan: Plan, shown: Mapping[str, Any], *, unfinished_only: 
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}",
+            cure="Elsewhere     reconciler plan -o FILE",
+        ) from error
 
 
 def asks(agreed: PlanFile, services: Sequence[ManagedService]) -> dict[str, SweepRequest]:

@@ -68,7 +68,9 @@ def resolve(reference: Reference, from_ssm: Callable[[str], str]) -> Secret:
         value = _from_env(reference) if reference.scheme == "env" else _from_file(reference)
     value = value.removesuffix("\n").removesuffix("\r")  # whoever wrote it used an editor, or echo
     if not value:
-        raise ConfigError(f"{reference} is empty")
+        raise ConfigError(
+            f"{reference} is empty", cure="write the secret into it, or correct the reference"
+        )
     return Secret(value)
 
 
@@ -88,7 +90,10 @@ def _from_file(reference: Reference) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ConfigError(f"{reference} cannot be read: {why}") from error
+        raise ConfigError(
+            f"{reference} cannot be read: {why}",
+            cure="correct the path in the configuration, or let this user read the file",
+        ) from error
 
 
 _URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*:)(?!PASSWORD@)[^\s]+(@)", re.IGNORECASE)

@@ -246,4 +246,7 @@ def _postgres(admin: Secret, tunnel: DatabaseTunnel | None) -> DatabaseServer:
 
 
 def _not_tried() -> DatabaseServer:
-    raise NotTried("reach.databases = false in reconciler.toml")
+    raise NotTried(
+        "reach.databases = false in reconciler.toml",
+        cure="where databases are reached     reconciler sweep",
+    )

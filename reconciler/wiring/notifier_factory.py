@@ -84,4 +84,7 @@ def _home(settings: Settings) -> AccountRegion:
         return place_of(topic)
     for service in settings.services.values():
         return service.place
-    raise ConfigError("notices.webhook: with no service and no topic there is no account to ask")
+    raise ConfigError(
+        "notices.webhook: with no service and no topic there is no account to ask",
+        cure="configure a service, or give the webhook as env:NAME or file:PATH in reconciler.toml",
+    )

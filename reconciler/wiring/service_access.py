@@ -109,7 +109,10 @@ class SshServiceAccess:
         from reconciler.machine.host_key import parse_pinned  # a slow import
 
         if self._connector is None:
-            raise NotTried("reach.machines = false in reconciler.toml")
+            raise NotTried(
+                "reach.machines = false in reconciler.toml",
+                cure="where machines are reached     reconciler sweep",
+            )
         tag = machine.tags.get(t.HOST_KEY)
         if not tag:
             raise CannotConnect(

@@ -6,9 +6,9 @@ import pytest
 
 from deployer.sandbox.faults import FaultClient
 from reconciler.exit_codes import Exit
-from tests.e2e.probes import die_in, writable
-from tests.e2e.zone import let_time_pass, said
-from tests.support.company import Company, ask
+from tests.e2e.probes import die_in, wait_for, writable
+from tests.e2e.zone import ask_dns, let_time_pass, said
+from tests.support.company import RECORD, Company, ask
 
 
 def test_thaw_waits_for_the_lease(adopted: Company) -> None:
@@ -59,6 +59,37 @@ def test_thaw_without_route53(
     adopted.ok("reconciler", "sweep")
     assert adopted.resources() == before
     assert writable(adopted) == ["shop"]
+
+
+def test_a_rollback_killed_before_its_commit_without_route53(
+    adopted: Company, faults: FaultClient
+) -> None:
+    """Both databases are shut, and only who has asked a name server knows who is live."""
+    adopted.ok("deployer", "up", "shop", "--ref", "v1.5.0")
+    [newer] = writable(adopted)
+    live, at = said(adopted).live, adopted.pointed_at()
+    faults.set("ChangeResourceRecordSets", "error500", times=0, skip=1)  # the lease, then no commit
+    back = adopted.command("deployer", "rollback", "shop", "--discard-writes")
+    with adopted.start(back, adopted.environment) as rollback:
+        try:
+            wait_for(lambda: writable(adopted) == [], "live is shut")
+        finally:
+            rollback.kill()
+    faults.set("route53:*", "error500", times=0)
+    unsure = adopted.deployer("thaw", "shop", "--deployer-is-dead")
+    assert unsure.code == Exit.REFUSED, unsure
+    assert ask_dns(adopted, RECORD, "A") == at
+    word = ("thaw", "shop", "--deployer-is-dead", "--not-moved", live)
+    assert f"deployer {' '.join(word)}" in unsure.err
+    assert writable(adopted) == []
+    adopted.ok("deployer", *word)
+    assert writable(adopted) == [newer]
+    assert ask(at[0], "/orders", b"{}")[0] == 201
+    faults.clear()
+    let_time_pass(adopted, "until")
+    adopted.ok("reconciler", "sweep")
+    assert said(adopted).live == live
+    assert writable(adopted) == [newer]
 
 
 def _live_address(company: Company) -> str:

@@ -141,3 +141,28 @@ def test_an_address_that_moves_never_refuses_anybody(net: str, nat: Forwarders) 
                 other.accept()[0].close()
             with pytest.raises(ConnectionResetError):
                 kept.recv(1)
+
+
+def _connects(address: str, port: int) -> bool:
+    """False where nothing answers; raises ConnectionRefusedError where something refuses."""
+    try:
+        socket.create_connection((address, port), timeout=0.3).close()
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_at_a_closed_port_nobody_answers(net: str, nat: Forwarders) -> None:
+    """Neither a refusal nor a connection, until the port is opened; then as everywhere."""
+    with _machine(f"{net}.0.4") as port:
+        closed, opened = Route(f"{net}.192.1", port), Route(f"{net}.192.1", port, f"{net}.0.4")
+        nat.follow(frozenset({closed}))
+        for _ in range(2):
+            assert not _connects(closed.address, port)
+        nat.follow(frozenset({opened}))
+        assert _ask(opened.address, port, b"hello") == b"HELLO"
+        nat.follow(frozenset({closed}))
+        assert not _connects(closed.address, port)
+        nat.follow(frozenset())
+        with pytest.raises(ConnectionRefusedError):
+            _ask(closed.address, port, b"hello")

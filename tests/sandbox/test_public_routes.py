@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from deployer.sandbox.aws import AwsServer
+from deployer.sandbox.aws.state.public_addresses import COMMON_PORTS
 from deployer.sandbox.machine_host import Route
 from tests.contract.helpers import describe, eventually, wait_for_state
 from tests.fakes.paper_host import PaperHost
@@ -27,8 +28,16 @@ class PaperNat:
         self.routes, self.told = routes, self.told + 1
 
     @property
+    def opened(self) -> set[Route]:
+        return {one for one in self.routes if one.to}
+
+    @property
     def ports(self) -> set[int]:
-        return {one.port for one in self.routes}
+        return {one.port for one in self.opened}
+
+    @property
+    def silent(self) -> set[int]:
+        return {one.port for one in self.routes - self.opened}
 
 
 @pytest.fixture
@@ -73,18 +82,20 @@ def _open(ec2: Any, group: str, first: int, last: int, to: str, protocol: str = 
 
 
 def test_the_groups_say_what_is_let_in(server: AwsServer, ec2: Any, nat: PaperNat) -> None:
-    """One port as it is said, of many the usual ones; nothing for others, and not over UDP."""
+    """One port as it is said, of many the usual ones; silence for others, and not over UDP."""
     instance, group = _launch(server, ec2, public=True)
     shown = describe(ec2, instance)
-    assert nat.routes == frozenset()
+    assert nat.opened == set()
+    assert nat.silent == set(COMMON_PORTS)
     _open(ec2, group, 9321, 9321, EVERYBODY)
     here = Route(shown["PublicIpAddress"], 9321, shown["PrivateIpAddress"])
-    assert nat.routes == {here}
+    assert nat.opened == {here}
     _open(ec2, group, 9322, 9322, OFFICE)
     _open(ec2, group, 9323, 9323, EVERYBODY, "udp")
     assert nat.ports == {9321}
+    assert nat.silent == {*COMMON_PORTS, 9322}
     _open(ec2, group, 1024, 65535, "127.0.0.0/8")
-    assert nat.ports == {9321, 2222, 5432, 8080}
+    assert nat.ports == {9321, 2222, 5432, 8000, 8080}
     ec2.revoke_security_group_ingress(
         GroupId=group, IpProtocol="tcp", FromPort=1024, ToPort=65535, CidrIp="127.0.0.0/8"
     )

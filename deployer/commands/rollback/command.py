@@ -91,9 +91,15 @@ def _begin(
     reading, ledger = seen.known()
     service = ports.service
     if ledger.live is None:
-        raise Refused(f"{service.name} has no live deploy to roll back from")
+        raise Refused(
+            f"{service.name} has no live deploy to roll back from",
+            cure=f"To see what there is     deployer status {service.name}",
+        )
     if leaving is not None and ledger.live.id != leaving:
-        raise Refused(f"{ledger.live.id} is live by now, not {leaving}: nothing was done")
+        raise Refused(
+            f"{ledger.live.id} is live by now, not {leaving}: nothing was done",
+            cure=f"To see what happened     deployer history {service.name}",
+        )
     if ledger.lease is not None:
         reading, ledger = _end_expired(ports, seen, reading, ledger)
     if seen.service_plan.notes:

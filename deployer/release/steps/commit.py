@@ -43,7 +43,11 @@ def _verify_freeze(run: ReleaseContext) -> None:
         run.within(run.ports.service.limits.start)
         frozen = run.database.freeze
         if not server.is_shut(frozen.database):
-            raise DatabaseError(f"{frozen.database} takes writes again: somebody opened it")
+            raise DatabaseError(
+                f"{frozen.database} takes writes again: somebody opened it, and the copy lacks "
+                "what was written since",
+                cure="find out who gave the privileges back (a thaw, a GRANT), then release again",
+            )
         if server.schema_digest(frozen.database) != frozen.digest:
             raise _changed(frozen.database)
     managed, was = run.ports.managed, run.held.ledger.was

@@ -96,7 +96,10 @@ def _source(run: ReleaseContext, config: Database, server: DatabaseServer) -> st
             ".toml: the file on live that names its database, as the app reads it",
         )
     if name not in {one.name for one in server.databases()}:
-        raise DatabaseError(f"the live database {name} is not on the server that admin leads to")
+        raise DatabaseError(
+            f"the live database {name} is not on the server that admin leads to",
+            cure="correct admin below [database]: it is of the server that live's env file names",
+        )
     return name
 
 

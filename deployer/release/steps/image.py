@@ -131,4 +131,7 @@ def _refuse_ended(run: ReleaseContext, found: ImageFacts | None, *, gone: bool) 
         why = found.reason or "no reason given"
         raise CloudError(f"the image {run.created.image} is {found.state}: {why}")
     if gone:
-        raise CloudError(f"the image {run.created.image} was deregistered before it was available")
+        raise CloudError(
+            f"the image {run.created.image} was deregistered before it was available",
+            cure="find out who did it (CloudTrail, DeregisterImage), then release again",
+        )

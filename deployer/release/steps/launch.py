@@ -45,7 +45,10 @@ def _say_costs(run: ReleaseContext, wanted: Shape) -> None:
 def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
     """Try the subnets in turn. Each zone has its own token: idempotency is zonal (aws.md §1)."""
     if not wanted.subnets:
-        raise ConfigError("instance.subnets is needed where there is no live machine to copy")
+        raise ConfigError(
+            "instance.subnets is needed where there is no live machine to copy",
+            cure='subnets = ["subnet-…"] below [instance] in the file of the service',
+        )
     for number, subnet in enumerate(wanted.subnets):
         order = _order(run, wanted, subnet)
         run.created.launch_order = order  # before the call: a lost reply is looked up by its token

@@ -34,6 +34,8 @@ from deployer.sandbox.aws.rds import StrictRds
 from deployer.sandbox.aws.route53.zones import StrictRoute53
 from deployer.sandbox.aws.s3.objects import StrictS3
 
+_TEST_DNS_ANSWER = r"{0}/(?P<api_version>[\d_-]+)/testdnsanswer$"
+
 
 class QuietHandler(MotoRequestHandler):
     """Requests are recorded in the journal, not on stderr."""
@@ -64,7 +66,8 @@ def build() -> Dispatcher:
     rds_urls.url_paths = dict.fromkeys(rds_urls.url_paths, StrictRds.dispatch)
     paths = connect_urls.url_paths
     connect_urls.url_paths = dict.fromkeys(paths, StrictInstanceConnect.dispatch)
-    route53_urls.url_paths = dict.fromkeys(route53_urls.url_paths, StrictRoute53.dispatch)
+    paths = {**route53_urls.url_paths, _TEST_DNS_ANSWER: StrictRoute53.dispatch}
+    route53_urls.url_paths = dict.fromkeys(paths, StrictRoute53.dispatch)
     s3_responses.S3Response = StrictS3  # type: ignore[misc]  # moto loads S3's paths anew each time
     elb_urls.url_paths = dict.fromkeys(elb_urls.url_paths, elbv2_actions.answer_either_version)
     elbv2_urls.url_paths = dict.fromkeys(elbv2_urls.url_paths, elbv2_actions.answer_either_version)

@@ -6,7 +6,7 @@ instances are otherwise too slow.
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache, partial, partialmethod
 from typing import Any
 from uuid import uuid4
 
@@ -38,6 +38,7 @@ def apply() -> None:
     _set(NetworkInterface, "stop", _leave_public_address)
     _set(NetworkInterface, "association", property(partial(_association, _moto_association)))
     _set(TaggedEC2Resource, "get_tags", _get_tags)
+    _set(VPCBackend, "create_vpc", partialmethod(_create_vpc, _moto_create_vpc))
     _set(VPCBackend, "create_default_vpc", _create_default_vpc)
     _set(Instance, "__del__", _leave_addresses_alone)
     # moto draws request ids from the random source of resource ids: ids would depend on requests.
@@ -142,6 +143,19 @@ def _get_tags(self: Any) -> list[dict[str, str]]:
         {"resource_id": self.id, "key": key, "value": value, "resource_type": kind}
         for key, value in self.ec2_backend.tags[self.id].items()
     ]
+
+
+_moto_create_vpc: Any = VPCBackend.create_vpc
+
+
+def _create_vpc(self: Any, made: Any, *given: Any, **named: Any) -> Any:
+    """Its default group lets its own members in (VPC User Guide, "Default security groups")."""
+    vpc = made(self, *given, **named)
+    group = self.get_security_group_from_name("default", vpc_id=vpc.id)
+    self.authorize_security_group_ingress(
+        group.id, "-1", None, None, [], source_groups=[{"GroupId": group.id}], vpc_id=vpc.id
+    )
+    return vpc
 
 
 def _create_default_vpc(self: Any) -> Any:

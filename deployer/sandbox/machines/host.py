@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from deployer.sandbox.machines.fork_server.client import ForkServerConnection, R
 from deployer.sandbox.machines.messages import BootOrders
 from deployer.sandbox.machines.ssh import minute_keys
 from reconciler.errors import Refused
+
+SSH = 22
 
 
 @dataclass
@@ -183,7 +186,11 @@ class Machines(DiskFolder):
             login=self._login,
             ssh_hook=self._ssh_door,
         )
-        self._link.begin(machine.job, {"op": "boot", "orders": messages.orders_to_json(orders)})
+        message = {"op": "boot", "orders": messages.orders_to_json(orders)}
+        with contextlib.ExitStack() as ends:
+            found = (low_port(machine.spec.address, one) for one in {SSH} - {self._ssh_port})
+            opened = [ends.enter_context(one) for one in found if one is not None]
+            self._link.begin(machine.job, message, [one.fileno() for one in opened])
 
     def _discard(self, *paths: Path) -> None:
         """Rename the paths at once; remove them in the background."""
@@ -222,6 +229,21 @@ class Machines(DiskFolder):
     def _lost(self) -> None:
         for machine in self._machines.values():
             machine.job, machine.state = "", "dead"
+
+
+def low_port(address: str, port: int) -> socket.socket | None:
+    """A bound socket for a machine: in its user namespace it may bind no port so low.
+
+    None where we may not, either: an ordinary user, below net.ipv4.ip_unprivileged_port_start.
+    """
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((address, port))
+    except OSError:
+        made.close()
+        return None
+    return made
 
 
 def _copying(image_id: str) -> str:

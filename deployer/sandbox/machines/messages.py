@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -74,18 +75,21 @@ def orders_from_json(data: dict[str, Any]) -> BootOrders:
     return BootOrders(**(data | changed))
 
 
-def send(sock: socket.socket, message: dict[str, Any]) -> None:
-    """Send one message atomically. Raises OSError."""
-    sock.send(json.dumps(message).encode())
+def send(sock: socket.socket, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
+    """Send one message atomically, with copies of descriptors. Raises OSError."""
+    socket.send_fds(sock, [json.dumps(message).encode()], fds)
 
 
 def receive(sock: socket.socket) -> dict[str, Any] | None:
     """The next message; None when the peer has closed. Raises OSError."""
-    data = sock.recv(_LARGEST)
-    if not data:
-        return None
-    message: dict[str, Any] = json.loads(data)
+    message, _ = receive_all(sock, 0)
     return message
+
+
+def receive_all(sock: socket.socket, most: int = 1) -> tuple[dict[str, Any] | None, list[int]]:
+    """The next message and at most so many descriptors that came with it. Raises OSError."""
+    data, fds, _, _ = socket.recv_fds(sock, _LARGEST, most)
+    return (json.loads(data) if data else None), fds
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

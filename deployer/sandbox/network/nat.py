@@ -3,11 +3,13 @@
 A machine listens on its private loopback address only, so the public one needs a forwarder: one
 thread with an event loop, started with the first route and ended with the last, so that a sandbox
 without public addresses pays nothing. As with any forwarder a client is connected before the
-machine is; if the machine refuses, the client sees a reset.
+machine is; if the machine refuses, the client sees a reset. Where a security group lets nobody in,
+a client waits in vain, as on EC2.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import threading
@@ -25,6 +27,7 @@ class Forwarders:
         self._lock = threading.Lock()
         self._routes: frozenset[Route] = frozenset()
         self._relays: dict[tuple[str, int], TcpRelay] = {}
+        self._silent: dict[tuple[str, int], socket.socket] = {}
         self._loop = LoopThread("sandbox-nat")
 
     def follow(self, routes: frozenset[Route]) -> None:
@@ -48,7 +51,16 @@ class Forwarders:
         self.follow(frozenset())
 
     async def _change(self, routes: frozenset[Route]) -> None:
-        wanted = {(route.address, route.port): route for route in routes}
+        closed = {(route.address, route.port) for route in routes if not route.to}
+        for outside in set(self._silent) - closed:
+            self._silent.pop(outside).close()
+        await self._open(routes)
+        for outside in closed - set(self._silent):
+            with contextlib.suppress(OSError):  # as in `_open`, or somebody listens there
+                self._silent[outside] = silent_port(*outside)
+
+    async def _open(self, routes: frozenset[Route]) -> None:
+        wanted = {(route.address, route.port): route for route in routes if route.to}
         for outside in set(self._relays) - set(wanted):
             await self._relays.pop(outside).close()
         for outside, route in sorted(wanted.items()):
@@ -64,3 +76,18 @@ class Forwarders:
                 continue
             self._relays[outside] = TcpRelay(listener, RelayTarget(route.to, route.port))
             self._relays[outside].open()
+
+
+def silent_port(address: str, port: int) -> socket.socket:
+    """A port where a client waits for an answer that never comes: its queue is full.
+
+    With a connection that nobody accepts the kernel drops every further SYN (listen(2), "backlog").
+    Raises OSError.
+    """
+    listener = socket.create_server((address, port), backlog=0)
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -142,7 +142,10 @@ def _denial(action: str, code: str, said: str) -> AccessDenied | None:
     if code in _EXPIRED:
         return _expired(action)
     if code in _BAD_SIGNATURE:
-        return AccessDenied(f"{action}: {code}: the secret key does not fit the access key")
+        return AccessDenied(
+            f"{action}: {code}: the secret key does not fit the access key",
+            cure="log in again, or set AWS_SECRET_ACCESS_KEY to the secret of AWS_ACCESS_KEY_ID",
+        )
     if code in _DENIED or code.startswith("AccessDenied"):
         cure = f"allow {action} to these credentials; all that is needed   reconciler policy"
         return AccessDenied(f"{action} is denied: {code}: {_brief(said)}", cure=cure)

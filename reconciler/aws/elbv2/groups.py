@@ -123,7 +123,12 @@ class Groups:
             answer = self.aws.elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"]
         said = {tag["Key"]: tag["Value"] for tag in answer[0]["Tags"]}
         if said.get(t.LEASE) != tags[t.LEASE]:
-            raise CloudError(f"the name {name} is taken by {arn}", code=DUPLICATE) from error
+            delete = f"aws elbv2 delete-target-group --target-group-arn {arn}"
+            raise CloudError(
+                f"the name {name} is taken by {arn}, which this release did not make",
+                code=DUPLICATE,
+                cure=f"If nobody needs it     {delete}",
+            ) from error
         return arn
 
     def _copy_attributes(self, like: str, arn: str) -> None:

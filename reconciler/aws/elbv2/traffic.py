@@ -217,7 +217,11 @@ def take_out(routes: Routes, route: str, service: str, group: str) -> None:
             raise Refused(f"{short(route)} sends requests to {short(group)}")
         left = forward_action.detached(now, group)
         if now and not left:
-            raise Refused(f"{short(group)} is the only target group of {short(route)}")
+            raise Refused(
+                f"{short(group)} is the only target group of {short(route)}: AWS deletes none that "
+                "is in use",
+                cure="let the route forward to another group first, then: reconciler sweep",
+            )
         return left
 
     routes.change(route, service, change)

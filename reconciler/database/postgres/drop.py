@@ -49,7 +49,8 @@ def drop(
         _see_gone(connection, name, claim.info.oid)
         return
     raise Refused(
-        f"database {name} is in use again and again: stop what connects to it ({busy})"
+        f"database {name} is in use again and again: stop what connects to it ({busy})",
+        cure="Then     reconciler sweep",
     ) from busy
 
 

@@ -201,10 +201,13 @@ def _load(client: ClientKey) -> paramiko.PKey:
             return kind.from_private_key(io.StringIO(client.private))
         except paramiko.PasswordRequiredException as error:
             text = f"the SSH key of {client.origin} has a passphrase: use the agent for it"
-            raise ConfigError(text) from error
+            raise ConfigError(text, cure="ssh-add KEYFILE, and no key below [ssh]") from error
         except (paramiko.SSHException, ValueError, IndexError):
             continue
-    raise ConfigError(f"{client.origin} is not a private SSH key that we can read")
+    raise ConfigError(
+        f"{client.origin} is not a private SSH key that we can read",
+        cure="write it as OpenSSH does (ed25519, RSA or ECDSA), or correct key below [ssh]",
+    )
 
 
 class RemoteShell:

@@ -61,7 +61,10 @@ def _checked(url: str) -> str:
     except ValueError:
         secure = False
     if not secure:
-        raise ConfigError("notices.webhook leads to no https URL (http only on loopback)")
+        raise ConfigError(
+            "notices.webhook leads to no https URL (http only on loopback)",
+            cure="write the URL anew where notices.webhook of reconciler.toml refers to",
+        )
     return url
 
 

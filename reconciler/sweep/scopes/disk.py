@@ -69,7 +69,10 @@ class DiskObjects:
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"{path} cannot be written: {error.strerror}")
+    return ConfigError(
+        f"{path} cannot be written: {error.strerror}",
+        cure="name a folder that this user may write, or a bucket: s3://BUCKET/FOLDER",
+    )
 
 
 def _version(body: bytes) -> str:

@@ -32,14 +32,17 @@ def written(format_: str, document: Document) -> bytes:
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+_ANEW = "take the file away, and repeat the command that writes it"
+
+
 def opened(format_: str, body: bytes) -> Document:
     """The document in a file's content. Raises ConfigError for any other."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"this is no {format_}: it is not JSON") from error
+        raise ConfigError(f"this is no {format_}: it is not JSON", cure=_ANEW) from error
     if not isinstance(found, dict) or found.get("format") != format_:
-        raise ConfigError(f"this is no {format_} of ours")
+        raise ConfigError(f"this is no {format_} of ours", cure=_ANEW)
     if found.get("version") != VERSION:
         version = str(found.get("version"))[:20]
         raise ConfigError(

@@ -44,7 +44,8 @@ class FrozenLedgers:
         if service in self.answers:
             return self.answers[service][0]
         raise self.lost.get(service) or ConfigError(
-            f"{service} was configured after the ledgers of this run were read"
+            f"{service} was configured after the ledgers of this run were read",
+            cure="leave it to the next run, or begin one with a new folder",
         )
 
 

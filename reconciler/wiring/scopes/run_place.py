@@ -16,7 +16,10 @@ def open_place(place: str) -> Objects:
     if not place.startswith(S3):
         return DiskObjects(Path(place))
     if not place.removeprefix(S3).partition("/")[0]:
-        raise ConfigError(f"{place!r} names no bucket: s3://BUCKET/FOLDER is wanted")
+        raise ConfigError(
+            f"{place!r} names no bucket: s3://BUCKET/FOLDER is wanted",
+            cure="Once more, with a bucket     --run s3://BUCKET/FOLDER",
+        )
     from reconciler.aws.s3.run_objects import S3Objects  # a slow import
 
     return S3Objects(place)
@@ -29,5 +32,8 @@ def open_file(place: str) -> tuple[Objects, str]:
         return open_place(str(path.parent)), path.name
     folder, _, name = place.rpartition("/")
     if len(folder) <= len(S3) or not name:
-        raise ConfigError(f"{place!r} names no object: s3://BUCKET/NAME.json is wanted")
+        raise ConfigError(
+            f"{place!r} names no object: s3://BUCKET/NAME.json is wanted",
+            cure="Once more, with a name     --result s3://BUCKET/NAME.json",
+        )
     return open_place(folder), name

@@ -143,15 +143,18 @@ class Lab:
         """Where it listens."""
         return self._made[machine].address
 
-    def connect(self, machine: str, key: Key | None = None, user: str = "ubuntu") -> Client:
+    def connect(
+        self, machine: str, key: Key | None = None, user: str = "ubuntu", port: int = 2222
+    ) -> Client:
         """A session with that machine and no other."""
         ssh = paramiko.SSHClient()
         ssh.set_missing_host_key_policy(paramiko.RejectPolicy())
         address = self.address(machine)
-        ssh.get_host_keys().add(f"[{address}]:2222", "ssh-ed25519", self.host_key(machine))
+        known = address if port == paramiko.config.SSH_PORT else f"[{address}]:{port}"
+        ssh.get_host_keys().add(known, "ssh-ed25519", self.host_key(machine))
         ssh.connect(
             address,
-            2222,
+            port,
             user,
             pkey=(key or self.key).paramiko(),
             allow_agent=False,

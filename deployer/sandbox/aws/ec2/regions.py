@@ -3,7 +3,8 @@
 Sources: DescribeRegions (without AllRegions only the regions that are enabled for the account); AWS
 Account Management, "Enable or disable AWS Regions" (those of before March 2019 are enabled and
 cannot be disabled); EC2 API error codes (AuthFailure: "This also happens if you attempt to access a
-Region that is not enabled").
+Region that is not enabled"); GetEbsDefaultKmsKeyId (the account's key for EBS, alias/aws/ebs, where
+none was chosen).
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ _FILTERS: dict[str, Getter] = {
 
 
 class RegionActions(Ec2Base):
-    """DescribeRegions, and the refusal of every call to a region that is not enabled."""
+    """DescribeRegions, what a region has by default, and the refusal of regions not enabled."""
 
     def describe_regions(self) -> ActionResult:
         """The enabled ones, or with AllRegions every one; an unknown name is an error."""
@@ -62,6 +63,11 @@ class RegionActions(Ec2Base):
         found = select(found, self.filters(), _FILTERS)
         self.error_on_dryrun()
         return ActionResult({"Regions": found})
+
+    def get_ebs_default_kms_key_id(self) -> ActionResult:
+        """AWS's own key: nobody can choose another here."""
+        self.error_on_dryrun()
+        return ActionResult({"KmsKeyId": "alias/aws/ebs"})
 
     def refuse_elsewhere(self, region: str) -> None:
         """Raise AuthFailure for a region that is not enabled."""

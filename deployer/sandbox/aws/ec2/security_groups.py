@@ -2,7 +2,8 @@
 
 Sources: DeleteSecurityGroup ("If you attempt to delete a security group that is associated with an
 instance or network interface, is referenced by another security group in the same VPC … the
-operation fails with DependencyViolation"; the default group: CannotDelete); DescribeSecurityGroups.
+operation fails with DependencyViolation"; the default group: CannotDelete); DescribeSecurityGroups;
+DescribeSecurityGroupReferences (the VPCs on the other side of a peering connection).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _FILTERS: dict[str, Getter] = {
 
 
 class GroupActions(Ec2Base):
-    """CreateSecurityGroup, DescribeSecurityGroups, DeleteSecurityGroup."""
+    """Creates, lists and deletes security groups."""
 
     def create_security_group(self) -> ActionResult:
         """Created with its tags; moto would accept malformed tags."""
@@ -68,6 +69,12 @@ class GroupActions(Ec2Base):
         seen = [one for one in chosen if self.cloud.is_visible(one.id)]
         shown, next_token = cut(seen, page, lambda one: self.cloud.births.order(one.id), "groups")
         return ActionResult({"SecurityGroups": shown, "NextToken": next_token})
+
+    def describe_security_group_references(self) -> ActionResult:
+        """Which peered VPC names the groups: none, as no VPC has a peer here."""
+        find_all(GROUP, self.ids("GroupId"), {one.id: one for one in self._groups()})
+        self.error_on_dryrun()
+        return ActionResult({"SecurityGroupReferenceSet": []})
 
     def delete_security_group(self) -> ActionResult:
         """Refused while an interface uses it or another group names it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
@@ -57,3 +58,12 @@ def not_implemented(call: ApiCall) -> Response:
     """For actions of neither moto nor the sandbox: a client error, since a 500 would be retried."""
     text = f"The sandbox has no {call.service}:{call.action}, or not with these parameters."
     return error_reply(call, 400, "UnsupportedOperation", text)
+
+
+def in_protocol(call: ApiCall, reply: Response) -> Response:
+    """The reply; an error that moto gives as JSON to a client that reads XML, as XML."""
+    text = reply.get_data(as_text=True) if reply.status_code >= HTTPStatus.BAD_REQUEST else ""
+    if call.protocol == "json" or not text.startswith('{"__type"'):
+        return reply
+    said = json.loads(text)
+    return error_reply(call, reply.status_code, str(said["__type"]), str(said.get("message", "")))

@@ -74,7 +74,12 @@ def answer(call: ApiCall, body: bytes) -> Response:
     wanted = {each["Field"]: each["Value"] for each in asked.get("Filters", ())}
     if not 1 <= most <= HIGHEST or len(wanted) > 50:
         return error_reply(call, 400, "InvalidParameterException", "MaxResults or Filters")
-    start = int(asked.get("NextToken") or 0)
+    token = str(asked.get("NextToken") or 0)
+    if not token.isdecimal():
+        return error_reply(
+            call, 400, "InvalidNextTokenException", "The pagination token is invalid."
+        )
+    start = int(token)
     found = _matching(str(asked.get("ServiceCode", "")), tuple(sorted(wanted.items())))
     page: dict[str, Any] = {"FormatVersion": "aws_v1", "PriceList": found[start : start + most]}
     if start + most < len(found):

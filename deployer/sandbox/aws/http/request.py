@@ -37,6 +37,7 @@ _ROUTE53 = tuple(
         ("POST", r"hostedzone/[^/]+", "UpdateHostedZoneComment"),
         ("DELETE", r"hostedzone/[^/]+", "DeleteHostedZone"),
         ("GET", r"change/[^/]+", "GetChange"),
+        ("GET", r"testdnsanswer", "TestDNSAnswer"),
         ("GET", r"tags/.+", "ListTagsForResource"),
         ("POST", r"tags/.+/.+", "ChangeTagsForResource"),
         ("POST", r"tags/[^/]+", "ListTagsForResources"),

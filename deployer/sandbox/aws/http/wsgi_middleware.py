@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
 from werkzeug.test import run_wsgi_app
@@ -21,6 +22,7 @@ from deployer.sandbox.aws.http.access import Knows, refusal
 from deployer.sandbox.aws.http.admin_api import answer_control
 from deployer.sandbox.aws.http.error_replies import (
     error_reply,
+    in_protocol,
     internal_error,
     not_implemented,
     throttled,
@@ -31,6 +33,7 @@ from deployer.sandbox.aws.http.request import ApiCall, read_call
 from deployer.sandbox.aws.http.request_log import RequestLog
 from deployer.sandbox.aws.state.cloud import AwsState
 from deployer.sandbox.faults import FaultRule
+from reconciler.errors import ToolError
 
 log = logging.getLogger(__name__)
 Environ = dict[str, Any]
@@ -134,13 +137,21 @@ class ApiMiddleware:
         except NotImplementedError as gap:
             log.warning("not implemented: %s:%s: %s", call.service, call.action, gap)
             return not_implemented(call)
-        except Exception:
+        except (ToolError, OSError, RuntimeError):  # a machine failed, as AWS's own sometimes do
             log.exception("failed: %s:%s", call.service, call.action)
             return internal_error(call)
+        except Exception:  # moto's, where it does not know a parameter
+            log.exception("not implemented: %s:%s", call.service, call.action)
+            return not_implemented(call)
         reply = Response(b"".join(chunks), status, headers)
+        if reply.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:  # moto's own, for what it lacks
+            log.warning(
+                "failed: %s:%s: %s", call.service, call.action, reply.get_data(as_text=True)
+            )
+            return not_implemented(call)
         if reply.mimetype == "text/html" and reply.status_code in (404, 405):
             return not_implemented(call)  # moto has no such path; its answer is the web framework's
-        return reply
+        return in_protocol(call, reply)
 
 
 def _is_operator(environ: Environ) -> bool:

@@ -94,6 +94,24 @@ class StrictRoute53(Route53):
         synced = time.monotonic() - made >= clouds.current().options.insync_after
         return ActionResult({"ChangeInfo": {**info, "Status": "INSYNC" if synced else "PENDING"}})
 
+    def test_dns_answer(self) -> ActionResult:
+        """What a name server of the zone answers (Route 53 API, TestDNSAnswer)."""
+        zone = self.backend.get_hosted_zone(self._get_param("HostedZoneId"))
+        name = normal_name(self._get_param("RecordName"))
+        wanted = str(self._get_param("RecordType"))
+        named = [one for one in read_zone(zone).values() if one.name == name]
+        found = [value for one in named if one.type == wanted for value in one.values]
+        return ActionResult(
+            {
+                "Nameserver": f"ns-1.{zone.name}",
+                "RecordName": name,
+                "RecordType": wanted,
+                "RecordData": found,
+                "ResponseCode": "NOERROR" if named else "NXDOMAIN",
+                "Protocol": "UDP",
+            }
+        )
+
     def _new_change(self) -> dict[str, Any]:
         change_id = "C" + "".join(mock_random.choice(_ID_CHARS) for _ in range(20))
         info = {"Id": f"/change/{change_id}", "Status": "PENDING", "SubmittedAt": utcnow()}

@@ -1,9 +1,15 @@
-"""An instance of the sandbox: moto's, with its own state transitions."""
+"""An instance of the sandbox: moto's, with its own state transitions.
+
+Sources: the data type Instance (StateReason is given where there is one; CpuOptions, EnaSupport and
+PlatformDetails always).
+"""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceState, StateReason
 
 CODES = {
@@ -29,12 +35,18 @@ class SandboxInstance(Instance):
 
     pending_since: float
     reservation_id: str
+    platform_details = "Linux/UNIX"
+    usage_operation = "RunInstances"
+    ended_by = ""
+    """USER_SHUTDOWN, INSTANCE_SHUTDOWN or empty."""
 
     def become(self, state: str, reason: str = "") -> None:
         """Change state; `reason` is one of those above, or empty."""
         self._state = InstanceState(state, CODES[state])
         text = f"{reason}: {_WORDS[reason]}" if reason else ""
-        self.state_reason = StateReason(text, reason)
+        self.ended_by = reason
+        given: Any = StateReason(text, reason) if reason else None
+        self.state_reason = given
         now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
         shut_down = reason in (USER_SHUTDOWN, INSTANCE_SHUTDOWN)
         self._reason = f"User initiated ({now} GMT)" if shut_down else reason
@@ -42,6 +54,24 @@ class SandboxInstance(Instance):
     def is_dying(self) -> bool:
         """Whether it is shutting down or terminated."""
         return self.state in ("shutting-down", "terminated")
+
+    @property
+    def cpu_options(self) -> dict[str, int]:
+        """Cores and threads, as its type has them by default."""
+        cpus: dict[str, int] = self._type["VCpuInfo"]
+        threads = cpus.get("DefaultThreadsPerCore", 1)
+        cores = cpus.get("DefaultCores", cpus["DefaultVCpus"] // threads)
+        return {"CoreCount": cores, "ThreadsPerCore": threads}
+
+    @property
+    def ena_support(self) -> bool:
+        """Whether its type has enhanced networking."""
+        return bool(self._type["NetworkInfo"].get("EnaSupport") != "unsupported")
+
+    @property
+    def _type(self) -> dict[str, Any]:
+        found: dict[str, Any] = INSTANCE_TYPES[self.instance_type]
+        return found
 
     @property
     def private_ip(self) -> str | None:

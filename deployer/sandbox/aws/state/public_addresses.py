@@ -20,8 +20,11 @@ from deployer.sandbox.machine_host import Route
 CLIENT = ipaddress.ip_address("127.0.0.1")
 """The source address of the sandbox's clients, for security group rules."""
 
-COMMON_PORTS = (22, 80, 443, 2222, 5432, 8080)
-"""The ports opened for a rule with a port range; a rule with one port opens that port."""
+COMMON_PORTS = (22, 80, 443, 2222, 5432, 8000, 8080)
+"""The ports opened for a rule with a port range; a rule with one port opens that port.
+
+At those of them that no rule opens nobody answers; at a port beyond them a client is refused.
+"""
 
 _FIRST, _SIZE = 192 * 256, 32 * 256
 
@@ -80,11 +83,14 @@ class PublicAddresses:
         self.changed = self.changed or bool(self._holders)
 
     def routes(self) -> Iterator[Route]:
-        """The traffic that the groups of every interface with a public address allow."""
+        """The traffic that the groups of every interface with a public address allow or drop."""
         for address, interface in self._holders.items():
             if ipaddress.ip_address(address) in self._network:
-                for port in _open_ports(interface.group_set):
+                opened = set(_open_ports(interface.group_set))
+                for port in opened:
                     yield Route(address, port, interface.private_ip_address)
+                for port in _known_ports(interface.group_set) - opened:
+                    yield Route(address, port)
 
 
 def elastic_at(backend: Any, address: str) -> Any | None:
@@ -100,6 +106,12 @@ def _open_ports(groups: Any) -> Iterator[int]:
             if _lets_in(rule):
                 found.update(_ports(rule))
     yield from sorted(found)
+
+
+def _known_ports(groups: Any) -> set[int]:
+    """The common ports, and those that a rule names, for whomever."""
+    named = (port for group in groups for rule in group.ingress_rules for port in _ports(rule))
+    return {*COMMON_PORTS, *named}
 
 
 def _lets_in(rule: Any) -> bool:

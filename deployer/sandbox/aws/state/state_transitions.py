@@ -91,7 +91,7 @@ def _job_done(cloud: AwsState, region: Region, instance: SandboxInstance) -> Non
     if instance.state == "stopping":
         _has_stopped(instance, USER_SHUTDOWN)
         return
-    instance.become("terminated", instance.state_reason.code)
+    instance.become("terminated", instance.ended_by)
     region.terminated_at[instance.id] = time.monotonic()
     bury(cloud, region, instance)
 

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from deployer.sandbox.machines.boot import sequence as boot
 from deployer.sandbox.machines.boot.cloud_init import UserData
 from deployer.sandbox.machines.boot.control_pipe import Control
 from deployer.sandbox.machines.boot.sequence import Boot, Identity
-from deployer.sandbox.machines.isolation import chown_filter, linux, namespaces
+from deployer.sandbox.machines.isolation import chown_filter, linux, namespaces, wildcard_binds
 from deployer.sandbox.machines.isolation.namespaces import FileTree
 from deployer.sandbox.machines.messages import BootOrders
 from deployer.sandbox.machines.process import groups
@@ -37,11 +38,15 @@ HALT, REBOOT = 10, 11
 
 @dataclass(frozen=True)
 class PipeEnds:
-    """A machine's pipe ends: console and words are outputs; lifeline closes with the monitor."""
+    """A machine's pipe ends: console and words are outputs; lifeline closes with the monitor.
+
+    `listeners` are sockets of its SSH server on ports that only the host may open.
+    """
 
     console: int
     words: int
     lifeline: int
+    listeners: tuple[int, ...] = ()
 
 
 def main(orders: BootOrders, room: FileTree, ends: PipeEnds) -> NoReturn:
@@ -74,7 +79,7 @@ def _detach(ends: PipeEnds) -> None:
     os.dup2(ends.console, 1)
     os.dup2(ends.console, 2)
     last = 2
-    for kept in sorted((ends.words, ends.lifeline)):
+    for kept in sorted((ends.words, ends.lifeline, *ends.listeners)):
         os.closerange(last + 1, kept)
         last = kept
     highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
@@ -139,11 +144,14 @@ class _Machine:
         address, port = self._identity.address, self._orders.ssh_port
         try:
             await self._server.listen(address, port)
+            for fd in self._ends.listeners:
+                await self._server.listen_at(socket.socket(fileno=fd))
         except (OSError, asyncssh.Error, ValueError) as error:
             self._say(f"sshd: {error}")
         else:
             self._say(f"sshd: listening on {address}:{port}")
             os.write(self._ends.words, b"up\n")
+        wildcard_binds.lead_to(address)  # after our own: from here on a bind waits for our answer
 
     def _power(self, act: str) -> None:
         if self._ending is None:

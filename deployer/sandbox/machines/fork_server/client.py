@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,10 @@ class ForkServerConnection:
         self._reader = threading.Thread(target=self._listen, name="machines", daemon=True)
         self._reader.start()
 
-    def begin(self, job: str, message: dict[str, Any]) -> None:
-        """Start a job. Raises ToolError if the fork server is gone."""
+    def begin(self, job: str, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
+        """Start a job, which gets copies of the fds. Raises ToolError if the server is gone."""
         with self.lock:
-            self._send(message | {"job": job})
+            self._send(message | {"job": job}, fds)
             self._jobs.add(job)
 
     def end(self, jobs: Iterable[str]) -> None:
@@ -80,9 +80,9 @@ class ForkServerConnection:
         self._reader.join(_PATIENCE)
         self._socket.close()
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
         try:
-            messages.send(self._socket, message)
+            messages.send(self._socket, message, fds)
         except OSError as error:
             raise ToolError("the process that runs the sandbox's machines is gone") from error
 

@@ -49,6 +49,7 @@ class Monitor:
 
     orders: BootOrders
     events: socket.socket
+    listeners: tuple[int, ...] = ()
     _pid: int = 0
 
     def run(self) -> None:
@@ -94,11 +95,10 @@ class Monitor:
             for reader, _ in (console, words):
                 os.close(reader)
             os.close(lifeline[1])
-            pid1.main(
-                self.orders, room(self.orders), pid1.PipeEnds(console[1], words[1], lifeline[0])
-            )
+            ends = pid1.PipeEnds(console[1], words[1], lifeline[0], self.listeners)
+            pid1.main(self.orders, room(self.orders), ends)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        for fd in (console[1], words[1], lifeline[0]):
+        for fd in (console[1], words[1], lifeline[0], *self.listeners):
             os.close(fd)
         return console[0], words[0]
 

@@ -74,12 +74,14 @@ class ForkServer:
             return  # the host is gone: `serve` notices it next
 
     def _obey(self) -> bool:
-        request = messages.receive(self.host)
+        request, fds = messages.receive_all(self.host)
         if request is None:
             return False
         match request["op"]:
             case "boot":
-                self._fork(request["job"], lambda: self._boot(request["orders"]))
+                self._fork(request["job"], lambda: self._boot(request["orders"], fds))
+                for fd in fds:
+                    os.close(fd)
             case "copy":
                 source, target = Path(request["source"]), Path(request["target"])
                 self._fork(request["job"], lambda: copies.copy_disk(source, target))
@@ -91,10 +93,10 @@ class ForkServer:
                     os.kill(pid, signal.SIGTERM)
         return True
 
-    def _boot(self, orders: dict[str, Any]) -> None:
+    def _boot(self, orders: dict[str, Any], fds: list[int]) -> None:
         from deployer.sandbox.machines.fork_server.monitor import Monitor
 
-        Monitor(messages.orders_from_json(orders), self.host).run()
+        Monitor(messages.orders_from_json(orders), self.host, tuple(fds)).run()
 
     def _fork(self, job: str, work: Callable[[], None]) -> None:
         pid = os.fork()

@@ -83,6 +83,12 @@ def enter_new_user_namespace(uid_inside: int, gid_inside: int) -> None:
             file.write(text)
 
 
+def is_first_user_namespace() -> bool:
+    """Whether it is the host's, in which every uid is itself (user_namespaces(7), "uid_map")."""
+    with open("/proc/self/uid_map") as file:  # noqa: PTH123 -- as above
+        return file.read().split() == ["0", "0", "4294967295"]
+
+
 def user_namespace() -> str:
     """The user namespace of this process."""
     return os.readlink("/proc/self/ns/user")  # noqa: PTH115 -- no path, a name

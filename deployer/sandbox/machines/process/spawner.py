@@ -6,15 +6,22 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+
+from deployer.sandbox.machines.isolation import linux
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
 class Start:
-    """A process to start: command, environment, directory; fds of None are /dev/null."""
+    """A process to start: command, environment, directory; fds of None are /dev/null.
+
+    `ids` are the uid and gid that it sees as its own, and as those of every file: a machine has
+    one uid, so that it is a user namespace more, which forbids nothing but what root alone may.
+    """
 
     argv: Sequence[str]
     env: Mapping[str, str]
@@ -23,6 +30,7 @@ class Start:
     stdout: int | None = None
     stderr: int | None = None
     terminal: bool = False
+    ids: tuple[int, int] = (0, 0)
 
 
 @dataclass
@@ -49,7 +57,7 @@ class Children:
             stdout=_or_null(start.stdout),
             stderr=_or_null(start.stderr),
             start_new_session=True,
-            preexec_fn=_take_terminal if start.terminal else None,
+            preexec_fn=_preparation(start),
         )
         # Reaped here: with a return code set, Popen never waits for a reused pid.
         process.returncode = 0
@@ -75,8 +83,17 @@ def _or_null(fd: int | None) -> int:
     return subprocess.DEVNULL if fd is None else fd
 
 
+def _preparation(start: Start) -> Callable[[], None] | None:
+    """What the new process does before its program; safe after fork: pid 1 has no threads."""
+    if start.terminal:
+        return _take_terminal
+    if start.ids != (0, 0) and not linux.is_first_user_namespace():
+        return partial(linux.enter_new_user_namespace, *start.ids)
+    return None
+
+
 def _take_terminal() -> None:
-    """Make the terminal on stdin the controlling one; safe after fork: pid 1 has no threads."""
+    """Make the terminal on stdin the controlling one."""
     import fcntl
     import termios
 

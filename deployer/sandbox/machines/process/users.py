@@ -15,6 +15,8 @@ class PasswdEntry:
     name: str
     home: str
     shell: str
+    uid: int = 0
+    gid: int = 0
 
 
 def find(name: str, passwd: Path = Path("/etc/passwd")) -> PasswdEntry | None:
@@ -22,7 +24,8 @@ def find(name: str, passwd: Path = Path("/etc/passwd")) -> PasswdEntry | None:
     for line in passwd.read_text().splitlines():
         fields = line.split(":")
         if len(fields) == 7 and name in (fields[0], fields[2]):
-            return PasswdEntry(fields[0], fields[5], _shell(fields[6]))
+            numbers = int(fields[2]), int(fields[3])
+            return PasswdEntry(fields[0], fields[5], _shell(fields[6]), *numbers)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
 import asyncssh
@@ -72,14 +73,20 @@ class Server:
         self.hook = hook
         self.connections: set[asyncssh.SSHServerConnection] = set()
         self.running: set[asyncio.Task[None]] = set()
-        self._acceptor: asyncssh.SSHAcceptor | None = None
+        self._acceptors: list[asyncssh.SSHAcceptor] = []
 
     async def listen(self, address: str, port: int) -> None:
         """Listen with the host key on the disk. Raises OSError, asyncssh.Error, ValueError."""
-        self._acceptor = await asyncssh.create_server(
+        wanted = socket.socket()
+        wanted.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        wanted.bind((address, port))
+        await self.listen_at(wanted)
+
+    async def listen_at(self, bound: socket.socket) -> None:
+        """The same, at the address that the socket has."""
+        acceptor = await asyncssh.create_server(
             lambda: ConnectionHandler(self),
-            address,
-            port,
+            sock=bound,
             server_host_keys=[str(HOST_KEY)],
             server_version="sandbox",
             encoding=None,
@@ -91,11 +98,12 @@ class Server:
             rekey_bytes=1 << 40,
             encryption_algs=["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr"],
         )
+        self._acceptors.append(acceptor)
 
     def reload(self) -> None:
         """Read the host key again, for new connections; sessions go on. sshd(8), "SIGHUP"."""
-        if self._acceptor is not None:
-            self._acceptor.update(server_host_keys=[str(HOST_KEY)])
+        for acceptor in self._acceptors:
+            acceptor.update(server_host_keys=[str(HOST_KEY)])
 
     async def settle(self, seconds: float) -> None:
         """Give the running commands this time to end by themselves."""
@@ -104,8 +112,8 @@ class Server:
 
     async def close(self) -> None:
         """Stop listening and disconnect every client."""
-        if self._acceptor is not None:
-            self._acceptor.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         for connection in tuple(self.connections):
             connection.disconnect(asyncssh.DISC_BY_APPLICATION, "the machine is going down")
         if self.connections:

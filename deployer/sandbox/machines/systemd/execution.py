@@ -11,6 +11,7 @@ from pathlib import Path
 from deployer.sandbox.machines.process import groups, users
 from deployer.sandbox.machines.process.journal import Journal
 from deployer.sandbox.machines.process.spawner import PATH, Children, Start
+from deployer.sandbox.machines.process.users import PasswdEntry
 from deployer.sandbox.machines.systemd import unit_file
 from deployer.sandbox.machines.systemd.unit_file import Command, Unit
 
@@ -56,26 +57,31 @@ class Run:
                 raise StartFailed("signal" if code < 0 else "exit-code", code)
 
     def spawn(self, command: Command, unit: Unit) -> tuple[int, asyncio.Future[int]]:
-        env = self._environment(unit)
+        person = self._person(unit)
+        env = self._environment(unit, person)
         cwd = self._cwd(unit)
         argv = command.argv(env)
         output = self.tools.journal.open(self.name)
+        ids = (person.uid, person.gid) if person else (0, 0)
         try:
-            return self.tools.children.start(Start(argv, env, cwd, None, output, output))
+            return self.tools.children.start(Start(argv, env, cwd, None, output, output, ids=ids))
         except OSError as error:
             self._note(f"Failed to execute {argv[0]}: {error.strerror}")
             raise StartFailed("exit-code", _EXIT_EXEC) from error
         finally:
             os.close(output)
 
-    def _environment(self, unit: Unit) -> dict[str, str]:
+    def _person(self, unit: Unit) -> PasswdEntry | None:
+        """The user of `User=`; None for root."""
+        person = users.find(unit.user) if unit.user else None
+        if unit.user and person is None:
+            self._note(f"Failed to determine user credentials: no user {unit.user}")
+            raise StartFailed("exit-code", _EXIT_USER)
+        return person
+
+    def _environment(self, unit: Unit, person: PasswdEntry | None) -> dict[str, str]:
         env = {"PATH": PATH, "LANG": "C.UTF-8", "INVOCATION_ID": self.invocation}
-        if unit.user:
-            person = users.find(unit.user)
-            if person is None:
-                self._note(f"Failed to determine user credentials: no user {unit.user}")
-                raise StartFailed("exit-code", _EXIT_USER)
-            env |= users.environment(person)
+        env |= users.environment(person) if person else {}
         env |= unit.environment
         for file in unit.environment_files:
             env |= self._read_environment(file)

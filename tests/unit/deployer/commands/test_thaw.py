@@ -8,9 +8,18 @@ from datetime import timedelta
 import pytest
 
 from deployer.commands.thaw import thaw
-from reconciler.errors import CloudError, LedgerUnknown, NoDatabase, Refused, StaleAct
+from reconciler.errors import (
+    CloudError,
+    DatabaseError,
+    LedgerUnknown,
+    NoDatabase,
+    Refused,
+    StaleAct,
+)
+from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Lease
+from tests.fakes.database import FakePreparedThaw
 from tests.fakes.scene import ROLE, Scene
 from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, deploy
 
@@ -168,3 +177,74 @@ def test_a_ledger_that_answers_is_not_out_of_reach(
     with pytest.raises((Refused, LedgerUnknown), match=why):
         thaw(ports, deployer_is_dead=True)
     assert scene.server.is_shut(LIVE_DB)
+
+
+@pytest.fixture
+def killed_rollback(scene: Scene) -> None:
+    """A rollback to OLD has shut live's database and died; the ledger is out of reach."""
+    scene.server.shut(OLD_DB, FencedAct(CLEAN.gen, OLD, LEDGER), (ROLE,), 1.0)
+    scene.heap.change("i-9", tags={"deploy-state": "pending"})
+    scene.ledgers.unreadable["shop"] = CloudError("route53: no answer")
+
+
+@pytest.mark.usefixtures("killed_rollback")
+def test_who_has_seen_that_clients_were_not_moved_opens_live(scene: Scene) -> None:
+    """The refusal says which word is wanted; with it live opens, and the older stays shut."""
+    with pytest.raises(Refused, match="was being rolled back") as refused:
+        thaw(scene.ports(), deployer_is_dead=True)
+    assert f"deployer thaw shop --deployer-is-dead --not-moved {LIVE}" in refused.value.cure
+    assert thaw(scene.ports(), deployer_is_dead=True, not_moved=LIVE) == LIVE_DB
+    assert not scene.server.is_shut(LIVE_DB)
+    assert scene.server.is_shut(OLD_DB)
+
+
+@pytest.mark.usefixtures("killed_rollback")
+def test_that_word_alone_is_not_enough(scene: Scene) -> None:
+    """A commit may be on its way: the deployer must be dead as well."""
+    with pytest.raises(LedgerUnknown, match="cannot be read"):
+        thaw(scene.ports(), not_moved=LIVE)
+    assert scene.server.is_shut(LIVE_DB)
+
+
+@pytest.mark.usefixtures("killed_rollback")
+@pytest.mark.parametrize("named", [OLD, DEAD])
+def test_it_must_name_who_is_labelled_live(scene: Scene, named: DeployId) -> None:
+    """Anybody else's name is a mistake, or means that clients were moved."""
+    with pytest.raises(Refused, match="is labelled live"):
+        thaw(scene.ports(), deployer_is_dead=True, not_moved=named)
+    assert scene.server.is_shut(LIVE_DB)
+    assert scene.server.is_shut(OLD_DB)
+
+
+@pytest.mark.usefixtures("killed_rollback")
+def test_no_word_opens_a_second_database(scene: Scene) -> None:
+    """The older one takes writes, which the rollback begins only after its commit."""
+    scene.server.thaw(OLD_DB, FencedAct(CLEAN.gen, OLD, LEDGER))
+    with pytest.raises(Refused, match="takes writes: only the ledger says"):
+        thaw(scene.ports(), deployer_is_dead=True, not_moved=LIVE)
+    assert scene.server.is_shut(LIVE_DB)
+
+
+@pytest.mark.usefixtures("killed_rollback")
+def test_one_that_opens_meanwhile_is_seen(scene: Scene) -> None:
+    """Between the look and the thaw: the thaw's own transaction looks again."""
+    server, ports = scene.server, scene.ports()
+    prepare = server.prepare_thaw
+
+    def opened(name: str, act: FencedAct) -> FakePreparedThaw:
+        prepared = prepare(name, act)
+        server.thaw(OLD_DB, FencedAct(CLEAN.gen, OLD, LEDGER))
+        return prepared
+
+    server.prepare_thaw = opened  # type: ignore[method-assign]
+    with pytest.raises(DatabaseError, match="takes writes again"):
+        thaw(ports, deployer_is_dead=True, not_moved=LIVE)
+    assert server.is_shut(LIVE_DB)
+
+
+def test_a_ledger_that_can_be_read_knows_better(scene: Scene) -> None:
+    """The word must agree with it."""
+    with pytest.raises(Refused, match="is live by the ledger"):
+        thaw(scene.ports(), not_moved=OLD)
+    assert scene.server.is_shut(LIVE_DB)
+    assert thaw(scene.ports(), not_moved=LIVE) == LIVE_DB

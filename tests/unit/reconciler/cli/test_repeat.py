@@ -51,6 +51,11 @@ def cure() -> Cure:
         ),
         ("thaw shop --deployer-is-dead", "deployer thaw shop", "deployer thaw shop"),
         (
+            f"thaw shop --deployer-is-dead --not-moved {ID}",
+            "deployer thaw shop",
+            "deployer thaw shop",
+        ),
+        (
             "adopt shop --yes --release v1",
             "deployer adopt shop",
             "deployer adopt shop --release v1",

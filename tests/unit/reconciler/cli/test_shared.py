@@ -265,3 +265,22 @@ def test_a_shell_completes_commands_and_services(
         check=True,
     )
     assert {line.partition(",")[2] for line in done.stdout.splitlines() if line} == offered
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (e.SwapLost("somebody else has changed it"), "deployer status"),
+        (e.CloudUnclear("no answer"), "Repeat the command"),
+        (e.CannotConnect("no way", kind="no-route"), "deployer doctor"),
+        (e.SwapLost("it is changed", cure="do this"), "do this"),
+    ],
+)
+def test_a_message_without_a_cure_has_its_types(
+    capsys: pytest.CaptureFixture[str], error: e.ToolError, shown: str
+) -> None:
+    """What helps is said by the type, with no name of a service where there is none."""
+    ended(raising(error), ["do"])
+    said = capsys.readouterr().err
+    assert shown in said
+    assert "SERVICE" not in said
