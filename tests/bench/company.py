@@ -6,29 +6,9 @@ import sys
 from pathlib import Path
 
 from deployer.sandbox.aws.server import ACCOUNT
+from reconciler.model.tags import AccountRegion
 from tests.bench.fleet import REGION, ZONE_NAME, services
-
-_SERVICE = """\
-record  = "{name}.{zone}"
-account = "{account}"
-region  = "{region}"
-files   = "none"
-
-[code]
-source = "."
-path   = "/srv/fleet"
-
-[app]
-units    = ["fleet"]
-jobs     = []
-env_file = "/etc/fleet/env"
-
-[[smoke]]
-command = "true"
-
-[ssh]
-user = "admin"
-"""
+from tests.support.service_text import service_text
 
 _RECONCILER = """\
 [breaker]
@@ -42,7 +22,7 @@ def write(folder: Path) -> Path:
     (folder / "services").mkdir(parents=True, exist_ok=True)
     (folder / "reconciler.toml").write_text(_RECONCILER, encoding="utf-8")
     for name in services():
-        text = _SERVICE.format(name=name, zone=ZONE_NAME, account=ACCOUNT, region=REGION)
+        text = service_text(f"{name}.{ZONE_NAME}", AccountRegion(ACCOUNT, REGION), "fleet")
         (folder / "services" / f"{name}.toml").write_text(text, encoding="utf-8")
     return folder
 
