@@ -121,6 +121,16 @@ def _trust(subject: Any, provider: Any, people: Any = None) -> dict[str, Any]:
 TERRAFORM = """\
 # Roles for releasing {name} from GitHub Actions. Written by scripts/ci_roles.py.
 
+terraform {{
+  required_version = ">= 1.0"
+  required_providers {{
+    aws = {{
+      source  = "hashicorp/aws"
+      version = ">= 5.0"
+    }}
+  }}
+}}
+
 variable "repository" {{
   description = "OWNER/NAME on GitHub"
   type        = string

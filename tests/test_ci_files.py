@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,70 @@ def test_the_files_are_written_by_the_script(tmp_path: Path) -> None:
 def test_cloudformation_has_no_complaint() -> None:
     """cfn-lint, with every rule that it runs by default."""
     assert [str(one) for one in lint_file(CFN)] == []
+
+
+def _terraform_of(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("terraform")
+    if program is None:
+        pytest.skip("terraform is not installed")
+    command = [program, f"-chdir={folder}", *words, "-no-color"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_terraform_would_write_the_file_like_this() -> None:
+    """`terraform fmt` changes nothing in it."""
+    done = _terraform_of(TERRAFORM.parent, "fmt", "-check", "-diff", "-list=false")
+    assert (done.returncode, done.stdout) == (0, ""), done
+
+
+def test_terraform_has_no_complaint(tmp_path: Path) -> None:
+    """`terraform validate`, against the schema of the AWS provider.
+
+    The provider comes from TERRAFORM_PLUGINS, a folder as `terraform init -plugin-dir` takes it, or
+    else from Terraform's registry.
+    """
+    shutil.copy(TERRAFORM, tmp_path)
+    plugins = os.environ.get("TERRAFORM_PLUGINS", "")
+    given = [f"-plugin-dir={plugins}"] if plugins else []
+    begun = _terraform_of(tmp_path, "init", "-input=false", *given)
+    if begun.returncode and not plugins:
+        pytest.skip("the AWS provider is not to be had here")
+    assert begun.returncode == 0, begun
+    done = _terraform_of(tmp_path, "validate", "-json")
+    assert json.loads(done.stdout)["diagnostics"] == [], done
+
+
+_REFERENCE = re.compile(r"(?<![$\w.])\$\{([^}]*)\}|=\s+([a-z_][\w.\[\]*(), ]*)$", re.MULTILINE)
+_BOUND = re.compile(r"\b(?:var|local|data\.aws_caller_identity|aws_iam_\w+)\.\w+")
+
+
+def test_what_the_terraform_file_names_is_there() -> None:
+    """Where no Terraform is: every reference leads to a block, and every variable is used."""
+    with TERRAFORM.open(encoding="utf-8") as file:
+        found = hcl2.load(file)
+    blocks = {f"var.{name}" for one in found["variable"] for name in _names(one)}
+    blocks |= {f"local.{name}" for one in found["locals"] for name in _names(one)}
+    for kind in ("resource", "data"):
+        prefix = "" if kind == "resource" else "data."
+        blocks |= {
+            f"{prefix}{type_.strip(QUOTE)}.{name}"
+            for one in found[kind]
+            for type_, named in one.items()
+            for name in _names(named)
+        }
+    text = TERRAFORM.read_text()
+    said = {
+        one for pair in _REFERENCE.findall(text) for part in pair for one in _BOUND.findall(part)
+    }
+    assert said - blocks == set()
+    assert {one for one in blocks if one.startswith(("var.", "local."))} - said == set()
+
+
+QUOTE = '"'
+
+
+def _names(block: dict[str, Any]) -> set[str]:
+    return {name.strip(QUOTE) for name in block if not name.startswith("__")}
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))

@@ -1,5 +1,15 @@
 # Roles for releasing shop from GitHub Actions. Written by scripts/ci_roles.py.
 
+terraform {
+  required_version = ">= 1.0"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.0"
+    }
+  }
+}
+
 variable "repository" {
   description = "OWNER/NAME on GitHub"
   type        = string

@@ -35,6 +35,7 @@ def fault(context: click.Context, directory: Path | None, endpoint: str | None) 
 @click.option("--seconds", default=0.0, help="The wait of delay, and before a duplicate.")
 @click.option("--code", default="", help="The error code of `error`.")
 @click.option("--status", default=400, show_default=True, help="The HTTP status of `error`.")
+@click.option("--key", default="", help="Only calls that are signed with this access key.")
 @click.pass_context
 def add(context: click.Context, /, action: str, kind: str, **more: Any) -> None:
     """Let KIND happen to ACTION: RunInstances, route53:ChangeResourceRecordSets, mutating, *."""

@@ -28,7 +28,8 @@ class FaultRule:
     `action` is `RunInstances`, `ec2:RunInstances`, `ec2:*`, `mutating` or `*`. The rule ignores
     the first `skip` matches and then applies `times` times (0: always). `seconds` is the wait
     of `delay`, and of the second delivery of `duplicate`. `code` and `status` are the answer
-    of `error`.
+    of `error`. With a `key`, only calls that are signed with this access key match: so a session
+    ends while another goes on.
 
     - throttle: refused with the service's own error, nothing done
     - error500: InternalError, nothing done
@@ -45,11 +46,14 @@ class FaultRule:
     seconds: float = 0.0
     code: str = ""
     status: int = 400
+    key: str = ""
     id: int = 0
     hits: int = 0
 
-    def matches(self, service: str, action: str, mutating: bool) -> bool:
-        """Whether this rule matches the call."""
+    def matches(self, service: str, action: str, mutating: bool, key: str = "") -> bool:
+        """Whether this rule matches the call, which is signed with `key`."""
+        if self.key and self.key != key:
+            return False
         if self.action == "*":
             return True
         if self.action == "mutating":
@@ -63,7 +67,7 @@ def parse_rule(data: dict[str, Any]) -> FaultRule:
     Raises:
         ValueError: unknown kind or field, or a value of the wrong type.
     """
-    known = {"action", "kind", "times", "skip", "seconds", "code", "status"}
+    known = {"action", "kind", "times", "skip", "seconds", "code", "status", "key"}
     unknown = set(data) - known
     if unknown:
         raise ValueError(f"unknown field {min(unknown)!r}; known: {sorted(known)}")
@@ -77,6 +81,7 @@ def parse_rule(data: dict[str, Any]) -> FaultRule:
         seconds=float(data.get("seconds", 0.0)),
         code=str(data.get("code", "")),
         status=int(data.get("status", 400)),
+        key=str(data.get("key", "")),
     )
 
 
@@ -106,11 +111,11 @@ class FaultBook:
             self._rules.append(rule)
         return rule
 
-    def take(self, service: str, action: str, mutating: bool) -> FaultRule | None:
+    def take(self, service: str, action: str, mutating: bool, key: str = "") -> FaultRule | None:
         """The rule for this call, with its count reduced by one; None without a fault."""
         with self._lock:
             for index, rule in enumerate(self._rules):
-                if rule.matches(service, action, mutating):
+                if rule.matches(service, action, mutating, key):
                     return self._strike(index, rule)
         return None
 

@@ -158,11 +158,13 @@ class _Run:
         Raises Refused without them, and where they are too old.
         """
         from reconciler.sweep.scopes.execution import execute, foresee, refuse_old
+        from reconciler.wiring.scopes.ledger_freeze import placed
 
         name = str(scope)
         frozen, inventory = files.frozen(name)
         refuse_old(inventory, datetime.now(UTC))
-        self.edges.located = frozen.address
+        configured = self.edges.settings.services
+        self.edges.located = lambda one: frozen.address(one, placed(configured[one]))
         fleet = self.fleet((), scope)
         plan = foresee(fleet, inventory, frozen)
         agree = partial(files.agree, name)

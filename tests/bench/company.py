@@ -6,29 +6,9 @@ import sys
 from pathlib import Path
 
 from deployer.sandbox.aws.server import ACCOUNT
-from tests.bench.fleet import REGIONS, ZONE_NAME, services_in
-
-_SERVICE = """\
-record  = "{name}.{zone}"
-account = "{account}"
-region  = "{region}"
-files   = "none"
-
-[code]
-source = "."
-path   = "/srv/fleet"
-
-[app]
-units    = ["fleet"]
-jobs     = []
-env_file = "/etc/fleet/env"
-
-[[smoke]]
-command = "true"
-
-[ssh]
-user = "admin"
-"""
+from reconciler.model.tags import AccountRegion
+from tests.bench.fleet import ZONE_NAME, services_in
+from tests.support.service_text import service_text
 
 _RECONCILER = """\
 [breaker]
@@ -43,7 +23,7 @@ def write(folder: Path, regions: int = 1) -> Path:
     (folder / "reconciler.toml").write_text(_RECONCILER, encoding="utf-8")
     for region, names in services_in(regions).items():
         for name in names:
-            text = _SERVICE.format(name=name, zone=ZONE_NAME, account=ACCOUNT, region=region)
+            text = service_text(f"{name}.{ZONE_NAME}", AccountRegion(ACCOUNT, region), "fleet")
             (folder / "services" / f"{name}.toml").write_text(text, encoding="utf-8")
     return folder
 

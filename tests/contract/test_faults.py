@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from mypy_boto3_ec2 import EC2Client
@@ -79,6 +80,27 @@ def test_an_error_of_ones_own(launch: Launch, faults: FaultClient) -> None:
     faults.set("RunInstances", "error", code="InsufficientInstanceCapacity", status=500)
     with refused("InsufficientInstanceCapacity"):
         launch(1)
+
+
+def test_calls_of_one_access_key_alone(world: World, launch: Launch, faults: FaultClient) -> None:
+    """A session that has ended is refused, and whoever has another goes on."""
+    role = "arn:aws:iam::123456789012:role/deployer"
+    sts = world.client("sts")
+    lent = sts.assume_role(RoleArn=role, RoleSessionName="one")["Credentials"]
+    ended = boto3.client(
+        "ec2",
+        region_name=sts.meta.region_name,
+        endpoint_url=sts.meta.endpoint_url,
+        aws_access_key_id=lent["AccessKeyId"],
+        aws_secret_access_key=lent["SecretAccessKey"],
+        aws_session_token=lent["SessionToken"],
+    )
+    assert ended.describe_instances()["Reservations"] == []
+    key = lent["AccessKeyId"]
+    faults.set("*", "error", code="ExpiredToken", status=403, times=0, key=key)
+    launch()
+    with refused("ExpiredToken"):
+        ended.describe_instances()
 
 
 def test_a_lost_reply(ec2: EC2Client, launch: Launch, faults: FaultClient) -> None:

@@ -1,7 +1,8 @@
 """Buckets of S3: their region, their owner, and what a deletion leaves where versions are kept.
 
 Sources: S3's API Reference on GetObject, PutObject, HeadBucket and error responses; the User
-Guide's "Working with delete markers", "Verifying bucket ownership" and "Conditional writes".
+Guide's "Working with delete markers", "Verifying bucket ownership", "Conditional writes" and
+"Setting default server-side encryption behavior for Amazon S3 buckets".
 """
 
 from __future__ import annotations
@@ -117,3 +118,21 @@ def test_an_answer_has_a_date(s3: Any, bucket: str) -> None:
         s3.get_object(Bucket=bucket, Key=KEY)
     answer: Any = never.value.response
     assert "date" in answer["ResponseMetadata"]["HTTPHeaders"]
+
+
+def test_a_bucket_that_encrypts_takes_conditional_writes(s3: Any, bucket: str) -> None:
+    """Encryption by the bucket's default wants no header, and changes no condition (SSE-KMS).
+
+    The ETag of such an object is no digest of its content (Object, ETag): it is only compared.
+    """
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    first = s3.put_object(Bucket=bucket, Key=KEY, Body=b"gen=1", IfNoneMatch="*")
+    seen = s3.get_object(Bucket=bucket, Key=KEY)
+    assert (seen["ETag"], seen["ServerSideEncryption"]) == (first["ETag"], "aws:kms")
+    with refused("PreconditionFailed"):
+        s3.put_object(Bucket=bucket, Key=KEY, Body=b"gen=2", IfNoneMatch="*")
+    s3.put_object(Bucket=bucket, Key=KEY, Body=b"gen=2", IfMatch=seen["ETag"])
+    with refused("PreconditionFailed"):
+        s3.put_object(Bucket=bucket, Key=KEY, Body=b"gen=3", IfMatch=seen["ETag"])
+    assert s3.get_object(Bucket=bucket, Key=KEY)["Body"].read() == b"gen=2"

@@ -16,7 +16,7 @@ from reconciler.aws.iam.scope import GivenZones, scope
 from reconciler.config.loader import load
 from reconciler.exit_codes import Exit
 from tests.crash.test_denied import CODES, FREE
-from tests.e2e.test_s3_ledger_record import Shop
+from tests.e2e.in_bucket import RecordInBucket, adopted_in_bucket
 from tests.support.company import Done
 
 pytestmark = [pytest.mark.denied, pytest.mark.timeout(600)]
@@ -26,17 +26,14 @@ RECORD = ("route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets")
 
 
 @pytest.fixture
-def recorded(sandbox: Sandbox) -> Iterator[Shop]:
+def recorded(sandbox: Sandbox) -> Iterator[RecordInBucket]:
     """Adopted into a bucket; nothing is withheld afterwards."""
-    made = Shop(sandbox)
-    made.look_often(25)
-    made.keep_ledger_in_bucket_of_record()
-    made.adopt()
+    made = adopted_in_bucket(sandbox)
     yield made
     made.sandbox.faults().clear()
 
 
-def _withhold(shop: Shop, action: str) -> None:
+def _withhold(shop: RecordInBucket, action: str) -> None:
     code = CODES.get(action.partition(":")[0], "AccessDenied")
     shop.sandbox.faults().set(action, "error", code=code, status=403, times=0)
 
@@ -48,7 +45,7 @@ def named(done: Done, action: str) -> None:
 
 
 @pytest.mark.parametrize("action", [*LEDGER, *RECORD])
-def test_a_release_that_may_not(recorded: Shop, action: str) -> None:
+def test_a_release_that_may_not(recorded: RecordInBucket, action: str) -> None:
     """Exit 6, named, everything undone; a sweep changes nothing meanwhile, and is clean again."""
     first, before, at = recorded.live, recorded.resources(), recorded.pointed_at()
     _withhold(recorded, action)
@@ -63,7 +60,7 @@ def test_a_release_that_may_not(recorded: Shop, action: str) -> None:
 
 
 @pytest.mark.parametrize("action", ["s3:PutObject", "route53:ChangeResourceRecordSets"])
-def test_what_is_withheld_in_the_middle(recorded: Shop, action: str) -> None:
+def test_what_is_withheld_in_the_middle(recorded: RecordInBucket, action: str) -> None:
     """From the freeze on: undone, or finished by a sweep as soon as it may."""
     first = recorded.live
     with recorded.releasing("v1.5.0") as release:
@@ -80,7 +77,7 @@ def test_what_is_withheld_in_the_middle(recorded: Shop, action: str) -> None:
     recorded.ok("reconciler", "plan", "--exit-code")
 
 
-def test_an_ordinary_life_asks_for_nothing_else(recorded: Shop) -> None:
+def test_an_ordinary_life_asks_for_nothing_else(recorded: RecordInBucket) -> None:
     """A release, a rollback, a sweep: everything that is asked for stands in the policies."""
     settings = load(recorded.service_file().parent.parent)
     scope_ = scope(settings, "", GivenZones({"example.test": recorded.zone_id()}))

@@ -63,6 +63,31 @@ def test_a_ledger_in_s3_is_named_by_what_it_says(lines: str, name: str) -> None:
     assert aws_name(call, lines.encode()) == f"put the ledger: {name}"
 
 
+@pytest.mark.parametrize(
+    ("at", "name"), [("10.0.1.1", "claim the record"), ("10.0.1.2", "point the record")]
+)
+def test_a_record_that_follows_is_named_by_what_becomes_of_it(at: str, name: str) -> None:
+    """Its claim goes along each time; only a switch changes the addresses."""
+    parts = (
+        f"<Change><Action>{action}</Action><ResourceRecordSet><Type>{kind}</Type>"
+        f"<Value>{value}</Value></ResourceRecordSet></Change>"
+        for action, kind, value in (
+            ("DELETE", "A", "10.0.1.1"),
+            ("DELETE", "TXT", '"ledger=s3://ledgers/shop gen=4" "at=10.0.1.1"'),
+            ("CREATE", "A", at),
+            ("CREATE", "TXT", f'"ledger=s3://ledgers/shop gen=7" "at={at}"'),
+        )
+    )
+    assert aws_name(SWAP, "".join(parts).encode()) == name
+
+
+def test_the_tag_of_a_pause_is_named() -> None:
+    """It has no label, and is ours."""
+    form = b"ResourceId.1=i-1&Tag.1.Key=deploy-paused&Tag.1.Value=x"
+    call = ApiCall("ec2", "CreateTags", mutating=True, protocol="ec2")
+    assert aws_name(call, form) == "CreateTags: paused on 1 i"
+
+
 def test_tags_are_named_by_label_and_kinds() -> None:
     """Not by ids, which are others in every run."""
     ids = b"ResourceId.1=i-2&ResourceId.2=i-1&ResourceId.3=vol-1"

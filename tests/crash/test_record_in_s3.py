@@ -8,8 +8,8 @@ import pytest
 
 from deployer.sandbox.control.client import Sandbox
 from tests.crash.invariants import LIVE_DATABASE
+from tests.e2e.in_bucket import RecordInBucket, adopted_in_bucket
 from tests.e2e.probes import has, writable
-from tests.e2e.test_s3_ledger_record import Shop
 from tests.support.company import Witness
 
 pytestmark = pytest.mark.timeout(300)
@@ -19,17 +19,13 @@ STEPS = ("traffic", "migrate", "health", "commit", "follow-up")
 
 
 @pytest.fixture
-def recorded(sandbox: Sandbox) -> Shop:
+def recorded(sandbox: Sandbox) -> RecordInBucket:
     """Adopted into a bucket; its smoke test is patient."""
-    made = Shop(sandbox)
-    made.look_often(100)
-    made.keep_ledger_in_bucket_of_record()
-    made.adopt()
-    return made
+    return adopted_in_bucket(sandbox, tries=100)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_killed_release_is_swept(recorded: Shop, step: str) -> None:
+def test_a_killed_release_is_swept(recorded: RecordInBucket, step: str) -> None:
     """Whoever is live by the ledger has the record, the claim and the writes; nothing else is."""
     first, before = recorded.live, recorded.resources()
     with Witness(recorded).watching() as clients:

@@ -84,6 +84,13 @@ class Shop(WarmCompany):
         wait_for(swept, f"only {names} are named", limit=240)
 
 
+def deregister_at_once(shop: Shop) -> None:
+    """Of a shop on its first day: a deregistration takes a second, of its copies too."""
+    delay = [{"Key": "deregistration_delay.timeout_seconds", "Value": "1"}]
+    (group,) = shop.groups.values()
+    shop.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=delay)
+
+
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox of the shape `balancer`."""
@@ -99,9 +106,7 @@ def unadopted(box: Sandbox) -> Shop:
     box.reset()
     made = Shop(box)
     made.look_often(25)
-    delay = [{"Key": "deregistration_delay.timeout_seconds", "Value": "1"}]
-    (group,) = made.groups.values()
-    made.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=delay)
+    deregister_at_once(made)
     return made
 
 

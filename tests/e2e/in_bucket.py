@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from deployer.sandbox.control.client import Sandbox
 from reconciler.aws.s3.lines import from_lines
+from tests.support.company import RECORD, older
 from tests.support.warm_company import WarmCompany
 
 BUCKET, KEY = "company-ledgers", "production/shop"
+CLAIM = f"_deploy.{RECORD}"
 
 
 @dataclass
@@ -48,3 +51,36 @@ class LedgerInBucket(WarmCompany):
         """What the product has asked Route 53 for since then."""
         every = self.sandbox.faults().requests(self.since)
         return [one["action"] for one in every if one["service"] == "route53"]
+
+
+class RecordInBucket(LedgerInBucket):
+    """Its record is an ordinary A record, which follows the object."""
+
+    def ledger(self) -> str:
+        """The text, as it would stand in a TXT value."""
+        return self.text()
+
+    @property
+    def live(self) -> str:
+        """Who is live by the ledger."""
+        return self.text().partition('"live=')[2].split()[0]
+
+    @property
+    def claim(self) -> str:
+        """The record's claim; '' for none."""
+        return next(iter(self.records().get((CLAIM, "TXT"), ())), "")
+
+    def let_lease_end(self) -> None:
+        """As if the lease's time had passed."""
+        found = self.s3.get_object(Bucket=BUCKET, Key=KEY)
+        text = older(found["Body"].read().decode(), r"lease=\S+ until")
+        self.s3.put_object(Bucket=BUCKET, Key=KEY, Body=text.encode(), IfMatch=found["ETag"])
+
+
+def adopted_in_bucket(sandbox: Sandbox, tries: int = 25) -> RecordInBucket:
+    """Adopted into a bucket; its smoke test looks so often."""
+    made = RecordInBucket(sandbox)
+    made.look_often(tries)
+    made.keep_ledger_in_bucket_of_record()
+    made.adopt()
+    return made

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,6 +46,7 @@ class Runner:
 
     company: Company
     home: Path
+    keys: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         (self.home / "bin").mkdir(parents=True)
@@ -61,6 +62,7 @@ class Runner:
         sts = self.company.aws("sts")
         role = f"arn:aws:iam::{sts.get_caller_identity()['Account']}:role/deployer"
         lent = sts.assume_role(RoleArn=role, RoleSessionName=name)["Credentials"]
+        self.keys[name] = lent["AccessKeyId"]
         value = {
             "Version": 1,
             "AccessKeyId": lent["AccessKeyId"],
@@ -72,6 +74,16 @@ class Runner:
         aside = self.home / "session.new"
         aside.write_text(json.dumps(value))
         aside.replace(self.home / "session")
+
+    def end_session(self, name: str) -> None:
+        """AWS refuses the session from now on, as it does when its time is over."""
+        ended = {"code": "ExpiredToken", "status": 403, "times": 0, "key": self.keys[name]}
+        self.company.sandbox.faults().set("*", "error", **ended)
+
+    @property
+    def used(self) -> list[str]:
+        """The sessions that were handed out, in order."""
+        return (self.home / "used").read_text().split()
 
     def environment(self, words: Mapping[str, str]) -> dict[str, str]:
         """What the script gets; no keys, no terminal."""
@@ -143,20 +155,41 @@ def test_a_plan_is_shown_and_commented(runner: Runner) -> None:
 
 
 def test_a_release_outlives_its_first_session(runner: Runner) -> None:
-    """The session is renewed half-way; what is made names the actor and the run."""
+    """It is renewed half-way, then AWS refuses the first; what is made names actor and run."""
     company = runner.company
     with runner.job(COMMAND="up", REF="v1.5.0") as job:
         until_connected(company, job)
         runner.renew("second")
+        while runner.used.count("second") < 5:  # what was signed before has arrived by then
+            assert job.poll() is None, job.communicate()[0]
+            time.sleep(0.02)
+        runner.end_session("first")
         out, _ = job.communicate(timeout=300)
     assert job.returncode == Exit.DONE, out
     assert company.version() == "v1.5.0"
-    used = (runner.home / "used").read_text().split()
-    assert used[0] == "first"
-    assert used[-1] == "second"
+    assert runner.used[0] == "first"
+    assert runner.used[-1] == "second"
     machines = [one["InstanceId"] for one in company.instances()]
     told = {company.tags(one).get("deploy-by", "") for one in machines}
     assert f"octocat {RUN}" in told
+
+
+def test_a_session_that_is_not_renewed_leaves_the_rest_to_the_next_job(runner: Runner) -> None:
+    """The release says that its session has ended; the scheduled job removes what it made."""
+    company, before = runner.company, runner.company.resources()
+    with runner.job(COMMAND="up", REF="v1.5.0") as job:
+        until_connected(company, job)
+        runner.end_session("first")
+        out, _ = job.communicate(timeout=300)
+    assert job.returncode in (Exit.DIRT, Exit.ACCESS), out
+    assert "the AWS credentials have expired" in out
+    assert company.version() == "v1.4.2"
+    let_time_pass(company, "until")
+    runner.renew("next")
+    code, out = runner.run(COMMAND="sweep")
+    assert code == Exit.DONE, out
+    assert company.resources() == before
+    assert writable(company) == ["shop"]
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

@@ -10,7 +10,7 @@ import pytest
 
 from deployer.sandbox.control.client import Sandbox
 from reconciler.exit_codes import Exit
-from tests.e2e.balanced import FAILED, Shop, only
+from tests.e2e.balanced import FAILED, Shop, deregister_at_once, only
 from tests.e2e.in_bucket import BUCKET, KEY, LedgerInBucket
 from tests.e2e.probes import takes_writes, writable
 
@@ -28,9 +28,7 @@ def _new(box: Sandbox) -> InBucket:
     box.reset()
     made = InBucket(box)
     made.look_often(25)
-    delay = [{"Key": "deregistration_delay.timeout_seconds", "Value": "1"}]
-    (group,) = made.groups.values()
-    made.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=delay)
+    deregister_at_once(made)
     return made
 
 

@@ -9,52 +9,22 @@ import pytest
 
 from deployer.sandbox.control.client import Sandbox
 from reconciler.exit_codes import Exit
-from tests.e2e.in_bucket import BUCKET, LedgerInBucket
+from tests.e2e.in_bucket import BUCKET, CLAIM, RecordInBucket, adopted_in_bucket
 from tests.e2e.probes import has, instance_at, takes_writes, wait_for, writable
-from tests.support.company import RECORD, Change, Witness, older
+from tests.support.company import RECORD, Change, Witness
 
-CLAIM = f"_deploy.{RECORD}"
 SWAP = "ChangeResourceRecordSets"
 
 
-class Shop(LedgerInBucket):
-    """Its record is an ordinary A record; its ledger an object."""
-
-    def ledger(self) -> str:
-        """The text, as it would stand in a TXT value."""
-        return self.text()
-
-    @property
-    def live(self) -> str:
-        """Who is live by the ledger."""
-        return self.text().partition('"live=')[2].split()[0]
-
-    @property
-    def claim(self) -> str:
-        """The record's claim; '' for none."""
-        return next(iter(self.records().get((CLAIM, "TXT"), ())), "")
-
-    def let_lease_end(self) -> None:
-        """As if the lease's time had passed."""
-        found = self.s3.get_object(Bucket=BUCKET, Key="production/shop")
-        text = older(found["Body"].read().decode(), r"lease=\S+ until")
-        self.s3.put_object(
-            Bucket=BUCKET, Key="production/shop", Body=text.encode(), IfMatch=found["ETag"]
-        )
-
-
 @pytest.fixture
-def shop(sandbox: Sandbox) -> Iterator[Shop]:
+def shop(sandbox: Sandbox) -> Iterator[RecordInBucket]:
     """Adopted into a bucket."""
-    made = Shop(sandbox)
-    made.look_often(25)
-    made.keep_ledger_in_bucket_of_record()
-    made.adopt()
+    made = adopted_in_bucket(sandbox)
     yield made
     made.sandbox.faults().clear()
 
 
-def test_a_whole_life_with_a_record(shop: Shop) -> None:
+def test_a_whole_life_with_a_record(shop: RecordInBucket) -> None:
     """Adopted, failed, released, killed at each side of the commit, rolled back; no write lost."""
     first, before, at = shop.live, shop.resources(), shop.pointed_at()
     has(shop.claim, f"ledger=s3://{BUCKET}/production/shop", f"at={at[0]}")
@@ -79,7 +49,7 @@ def test_a_whole_life_with_a_record(shop: Shop) -> None:
     has(shop.ok("deployer", "doctor", "shop").out, "switched after the ledger")
 
 
-def test_a_sweep_rolls_the_record_forward(shop: Shop) -> None:
+def test_a_sweep_rolls_the_record_forward(shop: RecordInBucket) -> None:
     """The deployer dies between the ledger's commit and the record's switch."""
     first, at, faults = shop.live, shop.pointed_at(), shop.sandbox.faults()
     with shop.releasing("v1.5.0") as release:
@@ -99,7 +69,7 @@ def test_a_sweep_rolls_the_record_forward(shop: Shop) -> None:
     assert len(writable(shop)) == 1
 
 
-def test_a_late_copy_of_a_switch_is_refused(shop: Shop) -> None:
+def test_a_late_copy_of_a_switch_is_refused(shop: RecordInBucket) -> None:
     """It was sent before a rollback, and arrives after it: its claim is another by then."""
     at, was = shop.pointed_at(), shop.claim
     shop.up("v1.5.0")
@@ -119,7 +89,7 @@ def test_a_late_copy_of_a_switch_is_refused(shop: Shop) -> None:
     assert shop.pointed_at() == new
 
 
-def test_what_a_person_moved_is_not_moved_back(shop: Shop) -> None:
+def test_what_a_person_moved_is_not_moved_back(shop: RecordInBucket) -> None:
     """Reported by everybody; `traffic --follow` is the operator's word."""
     at = shop.pointed_at()
     shop.up("v1.5.0")
@@ -139,7 +109,7 @@ def test_what_a_person_moved_is_not_moved_back(shop: Shop) -> None:
 
 def test_moved_from_the_zone_and_back(sandbox: Sandbox) -> None:
     """Refused until `deployer move`; a release and a rollback are its own on either side."""
-    shop = Shop(sandbox)
+    shop = RecordInBucket(sandbox)
     shop.look_often(25)
     shop.adopt()
     shop.keep_ledger_in_bucket_of_record()

@@ -90,7 +90,7 @@ class Reader:
 
 def live(ledger: str) -> tuple[str, str]:
     """The live deploy of a ledger's text, and its first address."""
-    found = re.search(r'"live=(\S+)(?: ids=\S+)? at=([0-9.]+)', ledger)
+    found = re.search(r'"live=(\S+)(?: \w+=\S+)*? at=([0-9.]+)', ledger)
     assert found, ledger
     return found[1], found[2]
 

@@ -127,3 +127,5 @@ def test_what_a_ledger_roots_is_read_from_its_text() -> None:
     assert live(LEDGER) == (f"shop/{born[0]}", "10.0.1.17")
     adopted = LEDGER.replace(" at=10.0.1.17,", " ids=i-0d41aa07 at=10.0.1.17,")
     assert live(adopted) == live(LEDGER)
+    followed = adopted.replace(" ids=", " via=private ids=")
+    assert live(followed) == live(LEDGER)

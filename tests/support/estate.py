@@ -13,28 +13,11 @@ from reconciler.model.tags import AccountRegion, BirthTags
 from reconciler.ports.fleet import Fleet
 from reconciler.wiring.fleet_builder import build_fleet
 from tests.support.aws_api import PLACE, Api, begun_now, pairs
+from tests.support.service_text import service_text
 
 HERE, THERE = PLACE.account, "222233334444"
 ROLE = f"arn:aws:iam::{THERE}:role/reconciler"
 ROLES = f'[roles]\n{THERE} = "{ROLE}"\n'
-
-SERVICE = """\
-record = "{name}.example.test"
-account = "{account}"
-region = "{region}"
-files = "none"
-{more}
-[code]
-source = "."
-path = "/srv"
-[app]
-units = ["{name}"]
-[[smoke]]
-command = "true"
-[ssh]
-user = "admin"
-[reach]
-"""
 
 
 class Estate:
@@ -49,9 +32,8 @@ class Estate:
         self, name: str, account: str = HERE, region: str = "eu-west-1", more: str = ""
     ) -> None:
         """A configured service."""
-        text = SERVICE.format(name=name, account=account, region=region, more=more)
-        path = self.home / "services" / f"{name}.toml"
-        path.write_text(text.replace("[reach]\n", ""))
+        text = service_text(f"{name}.example.test", AccountRegion(account, region), name, more)
+        (self.home / "services" / f"{name}.toml").write_text(text)
 
     def sweep(self, text: str) -> None:
         """Write reconciler.toml."""

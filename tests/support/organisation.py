@@ -19,30 +19,12 @@ from reconciler.model.ledger import Ledger, LedgerHome, Live, Via
 from reconciler.model.ledger_codec import encode
 from reconciler.model.tags import STATE, UNITS, AccountRegion, BirthTags, Label
 from tests.support.aws_api import pairs
+from tests.support.service_text import service_text
 
 HUB = "123456789012"
 REGIONS = ("eu-west-1", "us-east-1")
 ZONE_NAME = "example.com"
 OBEYED = digest(ActivationGate(("fleet",)))
-
-_SERVICE = """\
-record = "{name}.{zone}"
-account = "{account}"
-region = "{region}"
-zone_account = "{hub}"
-files = "none"
-[code]
-source = "."
-path = "/srv/fleet"
-[app]
-units = ["fleet"]
-jobs = []
-env_file = "/etc/fleet/env"
-[[smoke]]
-command = "true"
-[ssh]
-user = "admin"
-"""
 
 
 @dataclass(frozen=True)
@@ -90,8 +72,8 @@ def configure(folder: Path, every: Sequence[Member], more: str = "") -> Path:
     reach = "[reach]\nmachines = false\ndatabases = false\n"
     (folder / "reconciler.toml").write_text(f"{more}\n{reach}[roles]\n{roles}\n")
     for one in every:
-        home = {"account": one.place.account, "region": one.place.region}
-        text = _SERVICE.format(name=one.name, zone=ZONE_NAME, hub=HUB, **home)
+        record, hub = f"{one.name}.{ZONE_NAME}", f'zone_account = "{HUB}"'
+        text = service_text(record, one.place, "fleet", hub)
         (folder / "services" / f"{one.name}.toml").write_text(text)
     return folder
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from reconciler.errors import AccessDenied, ConfigError, DatabaseError, ToolError
+from reconciler.errors import AccessDenied, ConfigError, DatabaseError, Refused, ToolError
 
 _PUBLIC = frozenset(
     (
@@ -34,6 +34,7 @@ _SETTINGS = {
 }
 # If our process dies in the middle of a freeze, the server itself unlocks live's tables.
 _IDLE_LIMIT = "SET idle_in_transaction_session_timeout = '30s'"
+_ASKED = 3
 # A URL with two `@` has a password that should have been escaped: libpq takes its end for a host.
 _TWO_AT_SIGNS = re.compile(r"\s*postgres(ql)?://[^@]*@[^@]*@")
 _HOST = re.compile(r"[A-Za-z0-9._:,%-]*|/[^@]*")
@@ -102,7 +103,9 @@ class AdminUrl:
             settings["password"] = self._password
         host, port = self.endpoint
         with speaking(f"cannot connect to the database server {host}:{port}", self.scrub):
-            connection = psycopg.connect(make_conninfo("", **settings), autocommit=True)
+            text = make_conninfo("", **settings)
+            # Nothing is prepared on a session that a pooler may have lent to us only for now.
+            connection = psycopg.connect(text, autocommit=True, prepare_threshold=None)
             connection.execute(_IDLE_LIMIT)
             return connection
 
@@ -114,6 +117,32 @@ class AdminUrl:
                 cure='name one host in database.admin, or set database.via = "direct"',
             )
         return host, port
+
+
+def refuse_shared(
+    session: psycopg.Connection, another: Callable[[], AbstractContextManager[psycopg.Connection]]
+) -> None:
+    """Raises Refused if a pooler lends us the server's session for one transaction at a time.
+
+    A dump, and the settings of a session, need one session from the first statement to the last.
+    The server itself names its process to a client (BackendKeyData); a pooler names none of its. If
+    two clients at once are then served by one process, transactions are what is lent.
+    """
+    if session.info.backend_pid == _process(session):
+        return
+    with another() as other:
+        if any(_process(session) == _process(other) for _ in range(_ASKED)):
+            raise Refused(
+                "database.admin leads through a pooler that lends a session for one transaction "
+                "(pool_mode = transaction): a copy needs one from beginning to end",
+                cure="name the server itself in database.admin, or a pooler that lends a session "
+                "for as long as its client stays (pool_mode = session)",
+            )
+
+
+def _process(session: psycopg.Connection) -> int:
+    row = session.execute("SELECT pg_backend_pid()").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _is_address(public: dict[str, str]) -> bool:

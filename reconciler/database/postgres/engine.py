@@ -27,7 +27,7 @@ from reconciler.database.postgres import (
 )
 from reconciler.database.postgres import create as making
 from reconciler.database.postgres import drop as dropping
-from reconciler.database.postgres.connection import AdminUrl, Tunnel, speaking
+from reconciler.database.postgres.connection import AdminUrl, Tunnel, refuse_shared, speaking
 from reconciler.database.postgres.copying import loading
 from reconciler.database.postgres.copying.definitions import definitions
 from reconciler.database.postgres.copying.free_room import free_bytes
@@ -85,7 +85,9 @@ class PostgresServer:
             return freeze.shut(session, act, app_roles, max_wait)
 
     def examine(self, name: str, roles: Sequence[str]) -> Findings:
-        with self._session(name, f"cannot look at the roles of database {name}") as session:
+        doing = f"cannot look at the roles of database {name}"
+        with self._session(name, doing) as session:
+            refuse_shared(session, lambda: self._session(name, doing))
             return examine(session, roles)
 
     def thaw(self, name: str, act: FencedAct) -> Thawed:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from time import monotonic
 
 from psycopg import Connection, Error, errors
-from psycopg.sql import SQL, Identifier, Literal
+from psycopg.sql import SQL, Identifier
 
 from reconciler.database import findings
 from reconciler.database import state_comment as m
@@ -42,6 +42,17 @@ Only a freeze that has to wait long for an open transaction takes that risk.
 
 BRIEF = 10.0
 """Seconds that anything but the wait for writers may take to get a lock."""
+
+IDLE = 30.0
+"""Seconds after which the server gives up a transaction whose client says nothing.
+
+Said to each transaction, beside the session's own: a pooler may give a transaction another session.
+"""
+
+_LIMITS = """\
+SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
+  set_config('idle_in_transaction_session_timeout', %s, true)"""
+"""For this transaction alone, in one statement."""
 
 _BUSY = (
     errors.LockNotAvailable,
@@ -86,7 +97,7 @@ class ThawTransaction:
     """A thaw whose transaction is open on a session of its own: COMMIT is missing.
 
     For a rollback, while whose writes are refused. Nobody sees it before, and the server gives it
-    up if this process sleeps (`connection._IDLE_LIMIT`). It holds the lock of the acts on this
+    up if this process sleeps (`IDLE`). It holds the lock of the acts on this
     database: whoever acts with a newer generation comes after it.
     """
 
@@ -145,10 +156,8 @@ def _shut_once(
 
 
 def _limit(connection: Connection, seconds: float) -> None:
-    text = SQL("SET LOCAL {} = {}")
-    for setting in ("statement_timeout", "lock_timeout"):
-        value = Literal(f"{int(seconds * 1000)}ms")
-        connection.execute(text.format(Identifier(setting), value))
+    text = f"{int(seconds * 1000)}ms"
+    connection.execute(_LIMITS, [text, text, f"{int(IDLE * 1000)}ms"])
 
 
 def _lock_writers(connection: Connection) -> frozenset[Grant]:

@@ -7,10 +7,10 @@ was read, so every ledger in it is younger than that inventory (rule 2).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from reconciler.errors import ConfigError, ToolError
+from reconciler.errors import CloudError, ConfigError, ToolError
 from reconciler.model.coverage import Read
 from reconciler.model.deploy_id import format_time, parse_time
 from reconciler.model.ledger_home import own_ledger
@@ -31,6 +31,7 @@ class FrozenLedgers:
     inventory  the version of the scope's inventory
     answers    the ledgers that were located, as read;  lost: those that were not, each with why
     rows       the completeness rows of the reading
+    placed     by service: the words of the configuration that the ledger was located by
     """
 
     scope: str
@@ -38,9 +39,19 @@ class FrozenLedgers:
     answers: Answers
     lost: Mapping[str, ToolError]
     rows: tuple[Read, ...] = ()
+    placed: Mapping[str, str] = field(default_factory=dict)
 
-    def address(self, service: str) -> LedgerAddress:
-        """Where the service's ledger is. Raises ConfigError, AccessDenied, CloudError."""
+    def address(self, service: str, placed: str) -> LedgerAddress:
+        """Where the service's ledger is, if its configuration still says `placed`.
+
+        A zone that is watched only since then has not been asked, so the service is unknown in this
+        run. Raises ConfigError, AccessDenied, CloudError.
+        """
+        if service in self.answers and self.placed.get(service) != placed:
+            raise CloudError(
+                f"{service} was configured otherwise when the ledgers of this run were read: the "
+                "next run decides"
+            )
         if service in self.answers:
             return self.answers[service][0]
         raise self.lost.get(service) or ConfigError(
@@ -62,6 +73,7 @@ def encode(frozen: FrozenLedgers) -> bytes:
             },
             "lost": {name: documents.error_json(error) for name, error in frozen.lost.items()},
             "rows": [documents.read_json(read) for read in frozen.rows],
+            "placed": dict(frozen.placed),
         },
     )
 
@@ -76,6 +88,7 @@ def decode(body: bytes) -> FrozenLedgers:
             {name: _answer(row) for name, row in found["services"].items()},
             {name: documents.error_of(row) for name, row in found["lost"].items()},
             tuple(map(documents.read_of, found["rows"])),
+            {str(name): str(words) for name, words in found.get("placed", {}).items()},
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"this {FORMAT} is damaged: {error}") from error

@@ -7,6 +7,7 @@ younger than the inventory that it judges (rule 2), whatever the workers' clocks
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -31,6 +32,7 @@ class _Ledgers:
 
     answers: dict[str, tuple[LedgerAddress, Reading | ToolError]] = field(default_factory=dict)
     lost: dict[str, ToolError] = field(default_factory=dict)
+    placed: dict[str, str] = field(default_factory=dict)
     rows: dict[str, Read] = field(default_factory=dict)
     """The row of each zone account; its calls are counted once, in the first scope."""
 
@@ -43,6 +45,19 @@ class Frozen:
     missing: tuple[str, ...]
     lost: tuple[str, ...]
     calls: int
+
+
+_PLACED = {
+    **dict.fromkeys(("record", "zone", "ledger", "also", "witness_zones"), True),
+    **dict.fromkeys(("account", "region", "zone_account"), True),
+    "traffic": {"kind", "listener", "allocation"},
+}
+
+
+def placed(service: Service) -> str:
+    """What of its configuration says where its ledger is, and which names are witnesses."""
+    words = service.model_dump(mode="json", include=_PLACED)  # type: ignore[arg-type]
+    return json.dumps(words, sort_keys=True)
 
 
 def freeze(files: RunFiles, edges: Edges) -> Frozen:
@@ -87,6 +102,7 @@ def _read_account(
 ) -> None:
     addresses: dict[str, LedgerAddress] = {}
     for service in services:
+        found.placed[service.name] = placed(service)
         try:
             addresses[service.name] = edges.address(service)
         except (AccessDenied, CloudError, ConfigError) as error:
@@ -108,6 +124,7 @@ def _of_scope(scope: ScopeCell, inventories: dict[str, str], found: _Ledgers) ->
         {name: found.answers[name] for name in scope.services if name in found.answers},
         {name: found.lost[name] for name in scope.services if name in found.lost},
         tuple(_row(scope, found)),
+        {name: found.placed[name] for name in scope.services if name in found.answers},
     )
 
 

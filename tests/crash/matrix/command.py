@@ -21,6 +21,8 @@ ROLLBACK = ("deployer", "rollback", "shop", "--discard-writes")
 LEAVE = ("deployer", "leave", "shop", "--yes")
 ABORT = ("deployer", "abort", "shop", "--yes")
 FOLLOW = ("deployer", "traffic", "shop", "--follow", "--yes")
+PAUSE = ("deployer", "pause", "shop", "--for", "10m", "--reason", "the disk is being grown")
+RESUME = ("deployer", "resume", "shop")
 AGREED = ("reconciler", "sweep", "--plan", f"{{folder}}/{PLAN}")
 RUN = ("reconciler", "run", "--every", "1s", "--full-every", "1s", "--listen", "127.0.0.1:0")
 

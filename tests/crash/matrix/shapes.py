@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from deployer.sandbox.control.options import BALANCER, ELASTIC, PRIVATE_BALANCER
 from deployer.sandbox.network import name_server
 from reconciler.aws.s3.lines import from_lines
+from reconciler.traffic.record_claim import claim_name
 from tests.crash.invariants import wait_for
 from tests.crash.matrix.stage import Stage
 from tests.support.company import PORT, RECORD, Json
@@ -22,6 +23,24 @@ KIND = r'^kind = "target-group".*$'
 """The line of the service's file that is replaced to name several routes."""
 
 BUCKET = "company-ledgers"
+
+
+def make_bucket(stage: Stage) -> None:
+    """A bucket for ledgers, which keeps versions."""
+    s3, where = stage.aws("s3"), {"LocationConstraint": "eu-west-1"}
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=where)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+
+
+def text_in_bucket(stage: Stage) -> str:
+    """The ledger's text, as it would stand in a TXT value; '' where there is none."""
+    s3 = stage.aws("s3")
+    try:
+        body = s3.get_object(Bucket=BUCKET, Key="shop")["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return ""
+    return from_lines(body.decode())
+
 
 TORN = ("ConnectionReset", "RemoteDisconnected", "BrokenPipe", "Connection reset", "closed conn")
 """What a client may see whose connection was open when an Elastic IP moved (docs/elastic-ip.md)."""
@@ -40,10 +59,8 @@ class BalancedStage(Stage):
 
     def keep_ledger_in_bucket(self) -> None:
         """The ledger is moved to a bucket that keeps versions."""
-        s3, (balancer,) = self.aws("s3"), self._balancers()
-        where = {"LocationConstraint": "eu-west-1"}
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=where)
-        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        make_bucket(self)
+        (balancer,) = self._balancers()
         listed = self.elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])
         kind, (listener,) = 'kind = "target-group"', listed["Listeners"]
         self.configure(kind, f'{kind}\nlistener = "{listener["ListenerArn"]}"')
@@ -53,10 +70,7 @@ class BalancedStage(Stage):
     def ledger(self) -> str:
         """Its text, wherever it was moved to."""
         text = super().ledger()
-        if f"moved=s3://{BUCKET}/" not in text:
-            return text
-        body = self.aws("s3").get_object(Bucket=BUCKET, Key="shop")["Body"].read()
-        return from_lines(body.decode())
+        return text_in_bucket(self) if f"moved=s3://{BUCKET}/" in text else text
 
     def pointed_at(self) -> tuple[str, ...]:
         """The addresses of the balancer."""
@@ -201,3 +215,44 @@ class ElasticStage(Stage):
     def failures(self, errors: Sequence[str]) -> list[str]:
         """All but a connection that was open when the address moved."""
         return [one for one in errors if not any(word in one for word in TORN)]
+
+
+class RecordInBucketStage(Stage):
+    """Its ledger is an object in S3, which its A record follows by a claim."""
+
+    name: ClassVar[str] = "record, ledger in S3"
+
+    def set_up(self) -> None:
+        """As any other; the configuration names the bucket."""
+        super().set_up()
+        make_bucket(self)
+        self.configure(r"^record  =", f'ledger = "s3://{BUCKET}"\nrecord  =')
+
+    def ledger(self) -> str:
+        """The object's text."""
+        return text_in_bucket(self)
+
+    def assert_traffic(self) -> None:
+        """The claim says what the record says, too, and by this ledger."""
+        super().assert_traffic()
+        (claim,) = self.records()[claim_name(RECORD), "TXT"]
+        assert f"ledger=s3://{BUCKET}/shop " in claim
+        assert f"at={','.join(sorted(self.pointed_at()))}" in claim
+
+
+class ElasticInBucketStage(ElasticStage):
+    """Its ledger is an object in S3, which its Elastic IP follows."""
+
+    name: ClassVar[str] = "elastic-ip, ledger in S3"
+
+    def set_up(self) -> None:
+        """As any other; the configuration names the bucket and the address."""
+        super().set_up()
+        make_bucket(self)
+        kind, allocation = 'kind = "elastic-ip"', self.elastic["AllocationId"]
+        self.configure(rf"^{kind}.*$", f'{kind}\nallocation = "{allocation}"')
+        self.configure(r"^record  =", f'ledger = "s3://{BUCKET}"\nrecord  =')
+
+    def ledger(self) -> str:
+        """The object's text."""
+        return text_in_bucket(self)

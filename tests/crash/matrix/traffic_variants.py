@@ -1,12 +1,15 @@
-"""More commands of services behind load balancers: several routes, a bastion, a person's hand."""
+"""More commands: several routes, a bastion, a person's hand, ledgers in S3, a pause."""
 
 from __future__ import annotations
 
 from deployer.sandbox.control.options import BALANCER, ELASTIC, PRIVATE_BALANCER
 from reconciler.exit_codes import Exit
+from tests.crash.invariants import Before
 from tests.crash.matrix.command import (
     FOLLOW,
     NEW_LIVE,
+    PAUSE,
+    RESUME,
     ROLLBACK,
     SWEEP,
     UP,
@@ -15,7 +18,13 @@ from tests.crash.matrix.command import (
     expired,
     nothing,
 )
-from tests.crash.matrix.shapes import BalancedStage, ElasticStage, RoutesStage
+from tests.crash.matrix.shapes import (
+    BalancedStage,
+    ElasticInBucketStage,
+    ElasticStage,
+    RecordInBucketStage,
+    RoutesStage,
+)
 from tests.crash.matrix.stage import Stage
 from tests.crash.matrix.variants import (
     EITHER,
@@ -28,6 +37,10 @@ from tests.crash.proxies import Fault
 
 OF_OTHER_ROUTES = r"ModifyRule|(Listener|Target|AddTags).*#|^swap: commit"
 """What only a service with several routes asks for: what comes once more, and the rule."""
+
+OF_BUCKETS_AND_THE_RECORD = r"^put the ledger|the record$"
+OF_BUCKETS_AND_THE_ADDRESS = r"^put the ledger: no lease|Address"
+THE_COMMIT = "put the ledger: no lease, 1 previous"
 
 THROUGH_A_BASTION = r"machine .*(pg_dump|env file|migrate)|Register|ModifyListener|^swap: commit"
 """Where something is changed through the bastion, or by the balancer."""
@@ -46,6 +59,17 @@ def _given_back(stage: Stage) -> None:
     (old,) = stage.serving()
     done_well(stage, UP)
     stage.lead_by_hand(old)
+
+
+def _paused(stage: Stage) -> None:
+    done_well(stage, PAUSE)
+
+
+def _rests_no_more(stage: Stage, before: Before) -> None:
+    """A pause changes nothing but the lease, and anybody may end it."""
+    if "lease=" in stage.ledger():
+        stage.ok(*RESUME)
+    stage.assert_as_before(before)
 
 
 TRAFFIC_VARIANTS = (
@@ -111,4 +135,48 @@ TRAFFIC_VARIANTS = (
         shape=ELASTIC,
         cures=True,
     ),
+    Command(
+        "up, the record following a ledger in S3",
+        UP,
+        "released",
+        nothing,
+        may_end=EITHER,
+        codes=MAY_COMMIT,
+        shape=RecordInBucketStage.name,
+        rows=OF_BUCKETS_AND_THE_RECORD,
+    ),
+    Command(
+        "rollback, the record following a ledger in S3",
+        ROLLBACK,
+        ROLLING_BACK,
+        released,
+        may_end=EITHER,
+        codes=MAY_COMMIT,
+        spoils=True,
+        shape=RecordInBucketStage.name,
+        rows=OF_BUCKETS_AND_THE_RECORD,
+        settled=assert_both_stand,
+        discards=True,
+    ),
+    Command(
+        "sweep, pointing the record after a ledger in S3",
+        SWEEP,
+        "finished",
+        expired(THE_COMMIT, Fault.KILL_AFTER),
+        may_end=frozenset({NEW_LIVE}),
+        shape=RecordInBucketStage.name,
+        rows=OF_BUCKETS_AND_THE_RECORD,
+    ),
+    Command(
+        "up, the Elastic IP following a ledger in S3",
+        UP,
+        "released",
+        nothing,
+        may_end=EITHER,
+        codes=MAY_COMMIT,
+        shape=ElasticInBucketStage.name,
+        rows=OF_BUCKETS_AND_THE_ADDRESS,
+    ),
+    Command("pause", PAUSE, "paused", nothing, settled=_rests_no_more),
+    Command("resume", RESUME, "resumed", _paused, settled=_rests_no_more),
 )

@@ -13,7 +13,14 @@ from tests.crash.matrix.cells import Cell, play_cell, survey
 from tests.crash.matrix.command import Command
 from tests.crash.matrix.commands import COMMANDS
 from tests.crash.matrix.page import Played
-from tests.crash.matrix.shapes import BalancedStage, ElasticStage, HiddenStage, RoutesStage
+from tests.crash.matrix.shapes import (
+    BalancedStage,
+    ElasticInBucketStage,
+    ElasticStage,
+    HiddenStage,
+    RecordInBucketStage,
+    RoutesStage,
+)
 from tests.crash.matrix.stage import Stage, staged
 
 TRIES = 2
@@ -21,7 +28,16 @@ _stages: dict[str, Stage] = {}
 _ends = ExitStack()
 atexit.register(_ends.close)
 _KINDS: dict[str, type[Stage]] = {
-    one.name: one for one in (Stage, BalancedStage, ElasticStage, RoutesStage, HiddenStage)
+    one.name: one
+    for one in (
+        Stage,
+        BalancedStage,
+        ElasticStage,
+        RoutesStage,
+        HiddenStage,
+        RecordInBucketStage,
+        ElasticInBucketStage,
+    )
 }
 
 

@@ -49,7 +49,7 @@ def _script(what: str) -> str:
 def aws_name(call: ApiCall, body: bytes) -> str:
     """The action, and of the two that serve many purposes which one."""
     if call.action == "ChangeResourceRecordSets":
-        return f"swap: {_transition(body.decode())}"
+        return _claiming(body.decode()) or f"swap: {_transition(body.decode())}"
     if call.action == "PutObject":
         return f"put the ledger: {_content(body.decode())}"
     if call.action in ("CreateTags", "DeleteTags"):
@@ -99,6 +99,17 @@ def _transition(xml: str) -> str:
     if before:
         return "end the lease"
     return "forget" if len(new) < len(old) else "readdress"
+
+
+def _claiming(xml: str) -> str:
+    """Of a record that follows a ledger in S3: it is pointed elsewhere, or only claimed anew."""
+    if "ledger=s3://" not in xml:
+        return ""
+    changes: list[str] = re.findall(r"<Change>(.*?)</Change>", xml, re.DOTALL)
+    records = [one for one in changes if "<Type>A</Type>" in one]
+    values = [re.findall(r"<Value>(.*?)</Value>", one) for one in records]
+    moves = any(sorted(one) != sorted(values[0]) for one in values)
+    return "point the record" if moves else "claim the record"
 
 
 def _content(lines: str) -> str:
@@ -155,6 +166,8 @@ def _tagging(form: str, action: str) -> str:
     about = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     if action == "DeleteTags":
         return f"{'every tag' if len(tags) > 1 else next(iter(tags), '')} on {about}"
+    if "deploy-paused" in tags:
+        return f"paused on {about}"
     keys = len(tags.get("deploy-host-key", "").split()) // 2
     word = tags.get("deploy-state") or ("both host keys" if keys > 1 else "the new host key")
     return f"{word if keys or 'deploy-state' in tags else '?'} on {about}"

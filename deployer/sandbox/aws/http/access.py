@@ -41,8 +41,7 @@ def refusal(environ: Mapping[str, Any], call: ApiCall, knows: Knows) -> Response
     """The answer to a request that is not carried out; None for one that is."""
     if not _is_here(environ.get("HTTP_HOST", "")) or any(one in environ for one in _SENT_BY_PAGES):
         return error_reply(call, 403, "AccessDenied", "The sandbox answers no web page.")
-    found = _KEY.match(environ.get("HTTP_AUTHORIZATION", ""))
-    key = found and (found[1] or found[2])
+    key = key_of(environ)
     if not key:
         text = "Request is missing Authentication Token"
         return error_reply(call, 403, "MissingAuthenticationToken", text)
@@ -50,6 +49,12 @@ def refusal(environ: Mapping[str, Any], call: ApiCall, knows: Knows) -> Response
         return None
     default = (403, "InvalidClientTokenId", _UNKNOWN_TOKEN)
     return error_reply(call, *_UNKNOWN.get(call.protocol, default))
+
+
+def key_of(environ: Mapping[str, Any]) -> str:
+    """The access key that a request is signed with; '' for none."""
+    found = _KEY.match(environ.get("HTTP_AUTHORIZATION", ""))
+    return (found[1] or found[2]) if found else ""
 
 
 def _is_here(host: str) -> bool:

@@ -18,7 +18,7 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from deployer.sandbox.aws.http import pricing
-from deployer.sandbox.aws.http.access import Knows, refusal
+from deployer.sandbox.aws.http.access import Knows, key_of, refusal
 from deployer.sandbox.aws.http.admin_api import answer_control
 from deployer.sandbox.aws.http.error_replies import (
     error_reply,
@@ -76,7 +76,7 @@ class ApiMiddleware:
             self._journal.add((call.service, call.action, call.mutating), 503, "limit")
             return throttled(call)(environ, start_response)
         time.sleep(seconds(call, self._cloud.faults.latency))
-        rule = self._cloud.faults.take(call.service, call.action, call.mutating)
+        rule = self._cloud.faults.take(call.service, call.action, call.mutating, key_of(environ))
         reply = self._carry_out(environ, body, call, rule)
         dropped = rule is not None and rule.kind == "drop_reply"
         kind = rule.kind if rule else ""

@@ -118,6 +118,21 @@ def test_a_ledger_that_changed_since_is_what_counts(workers: Workers) -> None:
     workers.collate(code=Exit.DIRT)
 
 
+def test_a_zone_that_is_watched_only_since_then_waits_for_the_next_run(workers: Workers) -> None:
+    """Nobody has asked its names: the service is unknown, and an ordinary sweep asks them."""
+    disk = workers.estate.disk("shop", workers.shop)
+    workers.inventories()
+    workers.ledgers()
+    aws = workers.estate.aws(HERE)
+    aws.route53_once.create_hosted_zone(Name="example.org", CallerReference="later")
+    workers.estate.service("shop", more='witness_zones = ["example.org"]')
+    found = workers.execute(HOME, code=Exit.DIRT)
+    assert "configured otherwise" in found["message"]
+    assert workers.estate.disks() == {disk}
+    workers.run("sweep", "--service", "shop")
+    assert workers.estate.disks() == set()
+
+
 def test_an_inventory_that_comes_late_waits_for_the_next_run(workers: Workers) -> None:
     """The scope is refused, the run incomplete; nothing of it is touched."""
     disk = workers.estate.disk("shop", workers.shop)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import socket
 import traceback
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
+import psycopg
 import pytest
 
 from reconciler.database.postgres.connection import AdminUrl
 from reconciler.database.postgres.engine import PostgresServer
-from reconciler.errors import AccessDenied, ConfigError, DatabaseError, ToolError
+from reconciler.errors import AccessDenied, ConfigError, DatabaseError, Refused, ToolError
 from tests.support.postgres_cluster import PASSWORD, Cluster
 
 
@@ -112,3 +116,54 @@ def test_a_tunnel_leads_to_a_tcp_address() -> None:
     server = PostgresServer.from_url(url, lambda *_: ("", 0))
     with pytest.raises(ConfigError, match="one TCP address"):
         server.databases()
+
+
+class Lent:
+    """A client of a pooler: it is named no process, and served by the session it is lent now."""
+
+    def __init__(self, lend: Callable[[], psycopg.Connection]) -> None:
+        self._lend = lend
+        version = lend().info.server_version
+        self.info = SimpleNamespace(backend_pid=0, server_version=version)
+
+    def execute(self, *words: Any) -> Any:
+        return self._lend().execute(*words)
+
+    def close(self) -> None:
+        """The server's session stays the pooler's."""
+
+
+def test_a_pooler_that_lends_transactions_is_refused(cluster: Cluster) -> None:
+    """Two clients at once are served by one process of the server."""
+    with psycopg.connect(cluster.url(), autocommit=True) as only:
+        pooled: Any = lambda _: Lent(lambda: only)  # noqa: E731 -- stands for many sessions
+        with pytest.raises(Refused, match="pool_mode = transaction") as caught:
+            PostgresServer(pooled).examine("", ["app"])
+    assert "pool_mode = session" in caught.value.cure
+
+
+def test_a_pooler_that_lends_sessions_will_do(cluster: Cluster) -> None:
+    """Each client has a process of its own, whatever the pooler says of it."""
+    opened: list[psycopg.Connection] = []
+
+    def connect(_: str) -> Any:
+        opened.append(psycopg.connect(cluster.url(), autocommit=True))
+        return Lent(lambda own=opened[-1]: own)  # type: ignore[misc]
+
+    try:
+        assert PostgresServer(connect).examine("", ["app"]).missing == frozenset()
+    finally:
+        for one in opened:
+            one.close()
+
+
+def test_the_server_itself_is_asked_no_second_time(cluster: Cluster) -> None:
+    """It names its process; most servers are not behind a pooler."""
+    urls: list[str] = []
+
+    def connect(name: str) -> psycopg.Connection:
+        urls.append(name)
+        return psycopg.connect(cluster.url(), autocommit=True)
+
+    PostgresServer(connect).examine("", ["app"])
+    assert len(urls) == 1

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from reconciler.database.postgres import comment_store, privileges
+from reconciler.database.postgres import comment_store, freeze, privileges
 from reconciler.database.postgres.engine import PostgresServer
 from reconciler.errors import AccessDenied, DatabaseError, Refused, StaleAct, ToolError
 from reconciler.model.deploy_id import DeployId
@@ -446,4 +446,17 @@ def test_acts_wait_for_each_other(server: PostgresServer, database: str) -> None
     for thread in threads:
         thread.join(timeout=30)
     assert 7 not in refused
+    assert server.is_shut(database)
+
+
+def test_a_transaction_that_holds_locks_has_a_limit_of_its_own(
+    server: PostgresServer, cluster: Cluster, database: str
+) -> None:
+    """Whatever the session says, also one that a pooler has lent: a sleeper is given up."""
+    shut(server, database)
+    with psycopg.connect(cluster.url(dbname=database), autocommit=True) as session:
+        thaw = freeze.ThawTransaction(session, act(6))
+        shown = session.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+        assert shown == ("30s",)
+        thaw.close()
     assert server.is_shut(database)

@@ -49,7 +49,8 @@ def frozen(ledger: Ledger, version: str = "v1") -> FrozenLedgers:
         "shop": (ADDRESS, reading),
         "blog": (other, LedgerUnknown("cannot be read")),
     }
-    return FrozenLedgers(str(PLACE), version, answers, {"wiki": CloudError("no answer")}, (ROW,))
+    lost = {"wiki": CloudError("no answer")}
+    return FrozenLedgers(str(PLACE), version, answers, lost, (ROW,), {"shop": "as configured"})
 
 
 def test_an_inventory_is_read_as_it_was_written() -> None:
@@ -68,11 +69,13 @@ def test_ledgers_are_read_as_they_were_written(ledger: Ledger) -> None:
         LedgerUnknown,
     ]
     assert (found.scope, found.inventory, found.rows) == (str(PLACE), "v1", (ROW,))
-    assert found.address("shop") == ADDRESS
+    assert found.address("shop", "as configured") == ADDRESS
+    with pytest.raises(CloudError, match="configured otherwise"):
+        found.address("shop", "with one more zone")
     with pytest.raises(CloudError, match="no answer"):
-        found.address("wiki")
+        found.address("wiki", "as configured")
     with pytest.raises(ConfigError, match="configured after"):
-        found.address("new")
+        found.address("new", "as configured")
 
 
 @pytest.mark.parametrize("decode", [inventory_file.decode, frozen_ledgers.decode])
