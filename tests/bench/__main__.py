@@ -14,6 +14,8 @@ from tests.bench import (
     alone,
     auditing,
     beside,
+    crews,
+    crowd,
     page,
     pages,
     rollbacks,
@@ -22,6 +24,7 @@ from tests.bench import (
     sweeping,
     throttled,
     traffic,
+    uploading,
     waits,
 )
 
@@ -38,6 +41,9 @@ PARTS: dict[str, tuple[str, Part]] = {
     "traffic": ("The switch as clients see it", traffic.measure),
     "rollbacks": ("Rollbacks", rollbacks.measure),
     "waits": ("What people wait for", waits.measure),
+    "crowd": ("Ten releases at once", crowd.measure),
+    "machines": ("Machines of a release", crews.measure),
+    "upload": ("The copy beside scp", uploading.measure),
     "scopes": ("A thousand account-regions in one process", scoping.measure),
     "routes": ("The ways to a machine", routes.measure),
 }
