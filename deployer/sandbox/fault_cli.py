@@ -75,8 +75,13 @@ def limits(context: click.Context, speed: float) -> None:
 
 @fault.command()
 @click.argument("scale")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=1),
+    help="Images and machines take their time as well: so many times less than on AWS.",
+)
 @click.pass_context
-def latency(context: click.Context, scale: str) -> None:
+def latency(context: click.Context, scale: str, speed: float | None) -> None:
     """Let calls take their time: `aws`, or a number of times what AWS takes; 0 ends it."""
     try:
         times = 1.0 if scale == "aws" else float(scale)
@@ -84,7 +89,9 @@ def latency(context: click.Context, scale: str) -> None:
         raise click.BadParameter("`aws`, or a number") from error
     if not 0 <= times < float("inf"):
         raise click.BadParameter("`aws`, or a number from 0 on")
-    _client(context).latency(times)
+    client = _client(context)
+    client.latency(times)
+    client.pace(times / speed if speed else 0.0)
 
 
 @fault.command()

@@ -91,7 +91,8 @@ class FaultBook:
     Thread-safe.
 
     `limits` is 0 where requests are not limited, 1 at AWS's figures, 10 at ten times their rates.
-    `latency` is 0 where calls are answered at once, 1 where they take what they take on AWS.
+    `latency` is 0 where calls are answered at once, 1 where they take what they take on AWS; `pace`
+    is the same for images and machines until they are ready.
     """
 
     def __init__(self) -> None:
@@ -101,6 +102,7 @@ class FaultBook:
         self.lag = 0.0
         self.limits = 0.0
         self.latency = 0.0
+        self.pace = 0.0
         self.images = ""
 
     def add(self, rule: FaultRule) -> FaultRule:
@@ -139,7 +141,7 @@ class FaultBook:
         """Remove all faults, lag, limits and latency."""
         with self._lock:
             self._rules.clear()
-            self.lag = self.limits = self.latency = 0.0
+            self.lag = self.limits = self.latency = self.pace = 0.0
             self.images = ""
 
 
@@ -164,7 +166,7 @@ class FaultClient:
         return self.add(FaultRule(action=action, kind=kind, **more))
 
     def list(self) -> dict[str, Any]:
-        """`{"rules": [...], "lag": seconds, "limits": speed, "latency": scale, "images": fate}`."""
+        """`{"rules": [...], "images": fate}` and the numbers: lag, limits, latency, pace."""
         answer: dict[str, Any] = self._ask("GET", "/_sandbox/faults")
         return answer
 
@@ -183,6 +185,10 @@ class FaultClient:
     def latency(self, scale: float) -> None:
         """Let every call take `scale` times what it takes on AWS; 0: none."""
         self._ask("POST", "/_sandbox/faults", {"latency": scale})
+
+    def pace(self, scale: float) -> None:
+        """Let images and machines take `scale` times what they take on AWS until they are ready."""
+        self._ask("POST", "/_sandbox/faults", {"pace": scale})
 
     def images(self, fate: str) -> None:
         """The fate of pending images: one of FATES."""

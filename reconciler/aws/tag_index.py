@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.aws.client.query import Reads
@@ -38,6 +38,15 @@ def read_census(reads: Reads) -> Groups:
     Raises CloudError, AccessDenied. Never returns a partial index.
     """
     return grouped(_rows(reads))
+
+
+def read_tags(reads: Reads, ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+    """All tags of these resources, by id. Raises CloudError, AccessDenied."""
+    found: dict[str, dict[str, str]] = {}
+    for page in reads.by_filter("describe_tags", "resource-id", ids):
+        for row in page["Tags"]:
+            found.setdefault(row["ResourceId"], {})[row["Key"]] = row["Value"]
+    return found
 
 
 def _rows(reads: Reads) -> Iterator[Row]:

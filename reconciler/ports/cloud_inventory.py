@@ -46,6 +46,13 @@ class CloudInventory(Protocol):
     def describe(self, resources: Sequence[Resource]) -> Inventory:
         """Describes the same resources again, by id; deleted ones are missing."""
 
+    def tagged(self, resources: Sequence[Resource]) -> Inventory:
+        """The same resources with the tags that they have now; otherwise perhaps as they were.
+
+        For EC2's own kinds. What shows no `deploy-id` is missing, which does not say that it is
+        gone. Tags that could not be read are a gap for every kind asked for.
+        """
+
     def label(
         self, resources: Sequence[Resource], label: Label, units: str = ""
     ) -> tuple[Outcome, ...]:

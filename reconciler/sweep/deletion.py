@@ -16,7 +16,15 @@ from reconciler.gc.mark import mark, problems
 from reconciler.gc.verdict import Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.outcome import UNPROVED, Outcome, OutcomeStatus
-from reconciler.model.resource import DATABASE, TARGET_GROUP, Inventory, Resource
+from reconciler.model.resource import (
+    DATABASE,
+    INSTANCE,
+    INTERFACE,
+    TARGET_GROUP,
+    VOLUME,
+    Inventory,
+    Resource,
+)
 from reconciler.plan.service_plan import wave
 from reconciler.ports.service import ManagedService, OnOutcome
 from reconciler.sweep import absence
@@ -27,6 +35,9 @@ from reconciler.util.backoff import Backoff
 
 _MAY_BE_GONE = frozenset({OutcomeStatus.PENDING, OutcomeStatus.DONE, OutcomeStatus.UNSEEN})
 
+
+WITH_ITS_MACHINE = (VOLUME, INTERFACE)
+"""Kinds that AWS deletes with their machine."""
 
 AT_ONCE = 1000
 """Resources of a kind per check and delete request: the maximum of TerminateInstances."""
@@ -41,7 +52,7 @@ class Collector:
         self._managed = managed
         self._on_outcome = on_outcome
         # An instance takes its time to shut down before its volumes can go.
-        self._pace = pace or Backoff(first=0.1, longest=5.0, deadline=managed.delete_limit)
+        self._pace = pace or Backoff(first=0.25, longest=5.0, deadline=managed.delete_limit)
         self._gone = absence.AbsenceTracker(NEVER)
         self._seen: tuple[Resource, ...] = ()
         """The plan's resources as last read; they are also needed to prove births."""
@@ -79,7 +90,7 @@ class Collector:
         if not self._gone.update(part, listed, time.monotonic()):
             return {}  # nothing to judge: volumes are deleted with their machines
         near = self._near(part)
-        more = self._now(near)
+        more = self._beside(part, near)
         listed = Inventory(listed.resources + more.resources, listed.gaps + more.gaps)
         root, _ = read_root(self._managed)
         self._was = root.home.was
@@ -105,6 +116,21 @@ class Collector:
         ids = {one.id for one in part}
         named = {id_ for one in part for id_ in _names(one)}
         return [other for other in others if other.id in named or not ids.isdisjoint(_names(other))]
+
+    def _beside(self, part: Sequence[Resource], near: Sequence[Resource]) -> Inventory:
+        """`near` as it is now. Of what goes with the machines of `part`, their tags: a hold counts.
+
+        What else a volume or an interface says of a machine, its own description says as well; each
+        is described again before its own wave. Where no tag is shown, it is as it was last seen.
+        """
+        if all(one.kind != INSTANCE for one in part):
+            return self._now(near)
+        companions = [one for one in near if one.kind in WITH_ITS_MACHINE]
+        rest = self._now([one for one in near if one.kind not in WITH_ITS_MACHINE])
+        tagged = self._managed.heap.tagged(companions) if companions else Inventory()
+        shown = {one.key for one in tagged.resources}
+        unshown = (one for one in companions if one.key not in shown)
+        return Inventory((*rest.resources, *tagged.resources, *unshown), rest.gaps + tagged.gaps)
 
     def _with_the_rest(self, fresh: Inventory, asked: Sequence[Resource]) -> Inventory:
         """The resources as read now, plus those that were not read, as last seen."""
@@ -181,6 +207,8 @@ class Collector:
 
     def _wait_until_gone(self, resources: list[Resource]) -> None:
         left = [resource for resource in resources if resource.id not in self._gone.known]
+        if any(one.kind == INSTANCE for one in left):
+            self._pace.sleep(self._pace.first)  # no machine ends at once: a look would show nothing
         for elapsed in self._pace.attempts() if left else ():
             seen = self._managed.heap.describe(left)
             left = self._gone.update(left, seen, time.monotonic())

@@ -14,6 +14,8 @@ from tests.bench import (
     alone,
     auditing,
     beside,
+    crews,
+    crowd,
     freezes,
     page,
     pages,
@@ -23,6 +25,7 @@ from tests.bench import (
     sweeping,
     throttled,
     traffic,
+    uploading,
     waits,
 )
 
@@ -40,6 +43,9 @@ PARTS: dict[str, tuple[str, Part]] = {
     "rollbacks": ("Rollbacks", rollbacks.measure),
     "freezes": ("The freeze for the copy of a database", freezes.measure),
     "waits": ("What people wait for", waits.measure),
+    "crowd": ("Ten releases at once", crowd.measure),
+    "machines": ("Machines of a release", crews.measure),
+    "upload": ("The copy beside scp", uploading.measure),
     "scopes": ("A thousand account-regions in one process", scoping.measure),
     "routes": ("The ways to a machine", routes.measure),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deployer.sandbox.aws.server import ACCOUNT
 from reconciler.model.tags import AccountRegion
-from tests.bench.fleet import ZONE_NAME, services_in
+from tests.bench.fleet import REGIONS, ZONE_NAME, services_in
 from tests.support.service_text import service_text
 
 _RECONCILER = """\

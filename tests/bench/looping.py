@@ -23,15 +23,25 @@ _LONG = 600.0
 """Seconds; a full round of a large fleet takes minutes."""
 
 
+ROUNDS = 3
+"""Rounds that meet orphans: the CPU of one alone differs by a half from run to run."""
+
+
 def young_round(box: Box, configuration: Path, folder: Path, orphans: int) -> Figures:
-    """The one round, after a full one, that meets so many orphans."""
+    """The round, after a full one, that meets so many orphans: of several, that of the median."""
     with _loop(box, configuration, folder) as loop:
-        before, began = _cpu(loop), time.perf_counter()
-        box.lay(orphans)
-        wait_for(lambda: bool(_round_that_acted(box)), _LONG)
-        wall, cpu = time.perf_counter() - began, _cpu(loop) - before
-        memory = loop.memory_info().rss / (1 << 20)
-        calls = Counter(_round_that_acted(box))
+        found = [_acted(box, loop, orphans) for _ in range(ROUNDS)]
+    return sorted(found, key=lambda one: one.cpu)[ROUNDS // 2]
+
+
+def _acted(box: Box, loop: psutil.Process, orphans: int) -> Figures:
+    box.forget()
+    before, began = _cpu(loop), time.perf_counter()
+    box.lay(orphans)
+    wait_for(lambda: bool(_round_that_acted(box)), _LONG)
+    wall, cpu = time.perf_counter() - began, _cpu(loop) - before
+    memory = loop.memory_info().rss / (1 << 20)
+    calls = Counter(_round_that_acted(box))
     return Figures(wall, cpu, memory, 0, dict(sorted(calls.items())))
 
 

@@ -21,7 +21,8 @@ _HEAD = """\
 Written by `make bench`; `make bench BENCH=sweeps` measures one part anew. No test asserts any of
 this. What is compared runs in turn, on one server: the sandbox's API in a process of its own, with
 a fleet laid into it. Seconds and memory are of whole client processes, counted by the system.
-`traffic`, `rollbacks` and `routes` run on whole sandboxes and by the clients' own clocks.
+`traffic`, `rollbacks`, `waits`, `crowd`, `machines`, `upload` and `routes` run on whole sandboxes
+and by the clients' own clocks.
 
 The parts are `{parts}`; the last section is `make scale`'s.
 """

@@ -95,7 +95,7 @@ def measure(folder: Path) -> Iterator[str]:
     box.up(Options(shape=PRIVATE, owner=os.getpid()))
     try:
         company = Company(box)
-        machine, ways = _machine(company, live_instance(company)), _ways(company, folder)
+        machine, ways = machine_of(company, live_instance(company)), _ways(company, folder)
         found: dict[str, list[Pair]] = {name: [] for name in ways}
         for number in range(PAIRS):
             for name, route in ways.items():
@@ -109,7 +109,7 @@ def _ways(company: Company, folder: Path) -> Ways:
     (instance,) = (
         one for one in company.instances() if {"Key": "Name", "Value": BASTION} in one["Tags"]
     )
-    hop = _machine(company, instance).hop
+    hop = machine_of(company, instance).hop
     program = str(proxy_commands.aws(folder, company.sandbox.places.root))
     commands = {
         "command": proxy_commands.pump(),
@@ -123,7 +123,8 @@ def _ways(company: Company, folder: Path) -> Ways:
     }
 
 
-def _machine(company: Company, instance: Json) -> Machine:
+def machine_of(company: Company, instance: Json) -> Machine:
+    """The machine of an instance, by the company's key."""
     target = SshTarget(
         instance["PrivateIpAddress"],
         configuration.SSH_PORT,

@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from deployer.sandbox.aws.http.latency import ANY, FIGURES
+from deployer.sandbox.aws.latency import ANY, FIGURES, IMAGE, RUNNING
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import RECORD
 from tests.bench.page import goal, table
+from tests.bench.paths import PATHS, Stage, Wait, heard, seconds_of
 from tests.bench.traffic import sandboxes
 from tests.bench.traffic_clients import Resolver, TimedClients, writes
 from tests.e2e.probes import wait_for
@@ -26,26 +26,29 @@ from tests.support.company import Company
 RUNS = int(os.environ.get("PAIRS", "2"))
 BEFORE = os.environ.get("BEFORE_BIN", "")
 OLD, NEW = "v1.4.2", "v1.5.0"
-CHANGE = "ChangeResourceRecordSets"
-PATIENCE = 180.0
+PATIENCE = 120.0
+BEFORE_IT, NOW = "before", "after"
+COMMANDS = ("up", "status", "sweep", "rollback")
 
 _WORDS = f"""\
 Commands of the sandbox's company in {RUNS} pairs, in turn, each from the first day on, under
-`deployer sandbox fault latency aws`: RunInstances takes {FIGURES["ec2:RunInstances"].seconds} s
-(measured: {FIGURES["ec2:RunInstances"].source}), every other call {ANY.seconds} s
-({ANY.source}). The database, SSH, and what machines do take what they take here, beside whatever
-else this computer did: only rows of one pair are to be compared. `before` is the version that
-BEFORE_BIN names.
+`deployer sandbox fault latency aws`: the figures are in the table at the end. Images and machines
+are ready at once here; the database, SSH, and what machines do take what they take here, beside
+whatever else this computer did: only rows of one pair are to be compared. `before` is the version
+that BEFORE_BIN names.
 
-- **Deep**: as many calls have to wait for each other: the longest chain of calls of which none
-  began before the one before it was answered. **Chain**: the sum of their times.
+- **Path**: the calls that have to wait for each other, by the tables below, at AWS's pace. **The
+  rest**: what the same command of the present version takes in the same pair with a cloud that
+  answers at once: Python, the database, SSH, the machines. **Ratio**: the time to path and rest
+  together; 1 means that nothing waits that could go on.
+- **Deep**: the longest chain of calls of which none began before the one before it was answered.
 - **Before the switch**: calls that were answered before the commit was sent.
 - **Writes refused**: as the client that writes met it, which looks the record up each time.
 """
 
-HEAD = (
-    "command | version | s, median | AWS calls | deep | chain s | changes of Route 53 "
-    "| before the switch | writes refused s"
+_HEAD = (
+    "command | version | took s, median | calls | deep | path s | the rest s | ratio "
+    "| changes of Route 53 | before the switch | writes refused s"
 )
 
 
@@ -63,100 +66,80 @@ class Product(Company):
 
 
 @dataclass(frozen=True)
-class Call:
-    """One call: when it was begun and answered, and whether it changed a zone."""
+class Figures:
+    """The waits of each command: under AWS's latency by version, and without any."""
 
-    began: float
-    ended: float
-    changes: bool
+    under: Mapping[tuple[str, str], list[Wait]]
+    without: Mapping[str, list[Wait]]
 
+    def rest(self, command: str) -> float:
+        """What the command takes with a cloud that answers at once."""
+        return statistics.median(wait.seconds for wait in self.without[command])
 
-@dataclass(frozen=True)
-class Wait:
-    """What one command took."""
-
-    seconds: float
-    calls: Sequence[Call]
-    refused: float = 0.0
-
-    @property
-    def chain(self) -> Sequence[Call]:
-        """The longest chain of calls of which each began after the one before was answered."""
-        found: list[Call] = []
-        for call in sorted(self.calls, key=lambda one: one.ended):
-            if not found or call.began >= found[-1].ended:
-                found.append(call)
-        return found
-
-    @property
-    def changes(self) -> Sequence[Call]:
-        """The calls that changed a zone."""
-        return [one for one in self.calls if one.changes]
-
-    @property
-    def before_the_switch(self) -> int:
-        """The calls that were answered before the last change of the zone was sent."""
-        last = self.changes[-1].began if self.changes else 0.0
-        return sum(one.ended <= last for one in self.calls)
+    def ratio(self, command: str, version: str) -> float:
+        """The command's time beside its path and the rest."""
+        took = statistics.median(wait.seconds for wait in self.under[command, version])
+        return took / (seconds_of(PATHS[command]) + self.rest(command))
 
 
 def measure(folder: Path) -> Iterator[str]:
     """Each version in turn."""
     yield _WORDS
-    versions = {"before": BEFORE, "after": ""} if BEFORE else {"after": ""}
-    found: dict[tuple[str, str], list[Wait]] = {}
+    versions = {BEFORE_IT: BEFORE, NOW: ""} if BEFORE else {NOW: ""}
+    under: dict[tuple[str, str], list[Wait]] = {
+        (command, one): [] for command in COMMANDS for one in versions
+    }
+    found = Figures(under, {command: [] for command in COMMANDS})
     with sandboxes(folder, [RECORD]) as boxes:
         for _run in range(RUNS):
             for version, commands in versions.items():
-                for command, wait in _run_all(boxes[RECORD], commands):
-                    found.setdefault((command, version), []).append(wait)
-    yield from table(HEAD, [_row(*key, waits) for key, waits in sorted(found.items())])
+                for command, wait in _run_all(boxes[RECORD], commands, 1.0):
+                    found.under[command, version].append(wait)
+            for command, wait in _run_all(boxes[RECORD], "", 0.0):
+                found.without[command].append(wait)
+    yield from table(_HEAD, [_row(found, *key) for key in found.under])
     yield ""
-    yield from _goals({command: found[command, "after"] for command, _ in found})
+    yield from _goals(found)
+    for command in COMMANDS:
+        yield from _path(command, PATHS[command])
+    yield from _sources()
 
 
-def _run_all(box: Sandbox, commands: str) -> Iterator[tuple[str, Wait]]:
+def _run_all(box: Sandbox, commands: str, latency: float) -> Iterator[tuple[str, Wait]]:
     box.reset()
     company = Product(box, commands)
     company.look_often(300)
     company.adopt()
-    yield "up", _timed(company, "deployer", "up", "shop", "--ref", NEW)
-    yield "status", _timed(company, "deployer", "status", "shop")
-    yield "sweep", _timed(company, "reconciler", "sweep")
+    yield "up", _timed(company, latency, "deployer", "up", "shop", "--ref", NEW)
+    yield "status", _timed(company, latency, "deployer", "status", "shop")
+    yield "sweep", _timed(company, latency, "reconciler", "sweep")
     clients = TimedClients(resolver=Resolver(box.state().dns))
     with clients.at_work():
         clients.have_gone_on()
-        wait = _timed(company, "deployer", "rollback", "shop", "--discard-writes")
+        words = ("deployer", "rollback", "shop", "--discard-writes")
+        wait = _timed(company, latency, *words)
         wait_for(lambda: clients.have_moved(OLD), "every client has moved", PATIENCE)
         clients.have_gone_on()
     yield "rollback", replace(wait, refused=writes(clients.answers).seconds)
 
 
-def _timed(company: Company, tool: str, *words: str) -> Wait:
-    faults = company.sandbox.faults()
-    seen = max((one["seq"] for one in faults.requests()), default=0)
-    faults.latency(1.0)
-    try:
+def _timed(company: Company, latency: float, tool: str, *words: str) -> Wait:
+    with heard(company.sandbox, latency=latency) as calls:
         began = time.monotonic()
         company.ok(tool, *words)
         seconds = time.monotonic() - began
-    finally:
-        faults.clear()
-    return Wait(seconds, [_call(one) for one in faults.requests(seen)])
+    return Wait(seconds, calls)
 
 
-def _call(entry: dict[str, Any]) -> Call:
-    took = FIGURES.get(f"{entry['service']}:{entry['action']}", ANY).seconds
-    return Call(entry["time"] - took, entry["time"], entry["action"] == CHANGE)
-
-
-def _row(command: str, version: str, waits: Sequence[Wait]) -> str:
-    chains = [wait.chain for wait in waits]
+def _row(found: Figures, command: str, version: str) -> str:
+    waits = found.under[command, version]
     cells = [
         f"{statistics.median(wait.seconds for wait in waits):.1f}",
         f"{max(len(wait.calls) for wait in waits)}",
-        f"{max(len(chain) for chain in chains)}",
-        f"{max(sum(call.ended - call.began for call in chain) for chain in chains):.1f}",
+        f"{max(len(wait.chain) for wait in waits)}",
+        f"{seconds_of(PATHS[command]):.1f}",
+        f"{found.rest(command):.1f}",
+        f"{found.ratio(command, version):.2f} ×",
         f"{max(len(wait.changes) for wait in waits)}",
     ]
     switches = command == "rollback"
@@ -165,14 +148,33 @@ def _row(command: str, version: str, waits: Sequence[Wait]) -> str:
     return " | ".join([command, version, *cells])
 
 
-def _goals(found: dict[str, list[Wait]]) -> Iterator[str]:
-    back, release = found["rollback"], found["up"]
+def _goals(found: Figures) -> Iterator[str]:
+    back, release, look = (found.under[one, NOW] for one in ("rollback", "up", "status"))
     yield _most(6, "calls before the switch of a rollback", [w.before_the_switch for w in back])
     yield _most(20, "calls in a rollback", [len(wait.calls) for wait in back])
     yield _most(3, "changes of Route 53 in a rollback", [len(wait.changes) for wait in back])
     yield _most(5, "changes of Route 53 in a release", [len(wait.changes) for wait in release])
-    yield _most(4, "calls deep is `status`", [len(wait.chain) for wait in found["status"]])
+    yield _most(4, "calls deep is `status`", [len(wait.chain) for wait in look])
+    for command, most in (("up", 1.1), ("rollback", 1.2)):
+        ratio = found.ratio(command, NOW)
+        yield goal(
+            ratio <= most, f"`{command}` takes at most {most} × its path; {ratio:.2f} × here"
+        )
 
 
 def _most(most: int, words: str, found: Sequence[int]) -> str:
     return goal(max(found) <= most, f"at most {most} {words}; {max(found)} here")
+
+
+def _path(command: str, stages: Sequence[Stage]) -> Iterator[str]:
+    yield f"\n### The path of `{command}`\n"
+    rows = (f"{number} | {stage.words} | {stage.why}" for number, stage in enumerate(stages, 1))
+    yield from table("after each other | calls, side by side | because", rows)
+
+
+def _sources() -> Iterator[str]:
+    yield "\n### What calls take, and where that is from\n"
+    figures = {**FIGURES, "every other call": ANY}
+    figures |= {"an image, with `--speed 1`": IMAGE, "a machine, with `--speed 1`": RUNNING}
+    rows = (f"{name} | {one.seconds} | {one.source}" for name, one in figures.items())
+    yield from table("call | s | source", rows)

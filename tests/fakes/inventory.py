@@ -133,6 +133,13 @@ class FakeHeap:
             self._pass_time(key)
         return self._inventory(self.held[key] for key in wanted if key in self.held)
 
+    def tagged(self, resources: Sequence[Resource]) -> Inventory:
+        self._act("tags")
+        now = [self.held.get((one.kind, one.id)) for one in resources]
+        both = zip(resources, now, strict=True)
+        found = (replace(known, tags=there.tags) for known, there in both if there is not None)
+        return self._inventory(one for one in found if t.ID in one.tags)
+
     def label(
         self, resources: Sequence[Resource], label: Label, units: str = ""
     ) -> tuple[Outcome, ...]:

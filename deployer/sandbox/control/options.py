@@ -35,6 +35,7 @@ class Options:
     empty: bool = False
     shape: str = RECORD
     two_services: bool = False
+    teams: int = 0
     owner: int = 0
     ssh_hook: str = ""
     machines: str = "processes"
@@ -44,7 +45,8 @@ class Options:
         """The services of the initial state."""
         if self.empty:
             return ()
-        return ("shop", "blog") if self.two_services else ("shop",)
+        teams = (f"team{number}" for number in range(1, self.teams + 1))
+        return ("shop", *(("blog",) if self.two_services else ()), *teams)
 
     def to_json(self) -> str:
         """The JSON argument of the daemon."""

@@ -3,8 +3,8 @@
 GET    /_sandbox/health            {"ok": true}
 GET    /_sandbox/faults            {"rules": …, "lag": …, "limits": …, "latency": …, "images": …}
 POST   /_sandbox/faults            a rule, or one of {"lag": seconds}, {"limits": speed},
-                                   {"latency": scale}, {"images": fate}
-DELETE /_sandbox/faults            no faults, no lag, no limits, no latency
+                                   {"latency": scale}, {"pace": scale}, {"images": fate}
+DELETE /_sandbox/faults            no faults, no lag, no limits, no latency, no pace
 GET    /_sandbox/requests?since=N  {"requests": [...]}
 DELETE /_sandbox/requests          delete the recorded requests
 """
@@ -19,6 +19,9 @@ from werkzeug.wrappers import Response
 
 from deployer.sandbox.aws.http.request_log import RequestLog
 from deployer.sandbox.faults import FATES, FaultBook, parse_rule
+
+SPEEDS = ("lag", "limits", "latency", "pace")
+"""The numbers of a `FaultBook`."""
 
 
 def answer_control(
@@ -44,7 +47,7 @@ def answer_control(
 
 def _faults(method: str, body: bytes, faults: FaultBook) -> Response:
     if method == "GET":
-        speeds = {"lag": faults.lag, "limits": faults.limits, "latency": faults.latency}
+        speeds = {key: getattr(faults, key) for key in SPEEDS}
         return _json({"rules": faults.rules(), **speeds, "images": faults.images})
     if method == "DELETE":
         faults.clear()
@@ -52,15 +55,10 @@ def _faults(method: str, body: bytes, faults: FaultBook) -> Response:
     if method != "POST":
         return _json({"error": f"no {method} here"}, 404)
     data = json.loads(body)
-    if set(data) == {"lag"}:
-        faults.lag = float(data["lag"])
-        return _json({"lag": faults.lag})
-    if set(data) == {"limits"}:
-        faults.limits = float(data["limits"])
-        return _json({"limits": faults.limits})
-    if set(data) == {"latency"}:
-        faults.latency = float(data["latency"])
-        return _json({"latency": faults.latency})
+    if len(data) == 1 and data.keys() <= set(SPEEDS):
+        [(key, value)] = data.items()
+        setattr(faults, key, float(value))
+        return _json({key: getattr(faults, key)})
     if set(data) == {"images"}:
         if data["images"] not in FATES:
             raise ValueError(f"unknown fate {data['images']!r}; known: {FATES}")

@@ -27,10 +27,10 @@ from deployer.sandbox.aws.http.error_replies import (
     not_implemented,
     throttled,
 )
-from deployer.sandbox.aws.http.latency import seconds
 from deployer.sandbox.aws.http.rate_limits import Limits
 from deployer.sandbox.aws.http.request import ApiCall, read_call
 from deployer.sandbox.aws.http.request_log import RequestLog
+from deployer.sandbox.aws.latency import figure
 from deployer.sandbox.aws.state.cloud import AwsState
 from deployer.sandbox.faults import FaultRule
 from reconciler.errors import ToolError
@@ -75,7 +75,7 @@ class ApiMiddleware:
         if not admitted:
             self._journal.add((call.service, call.action, call.mutating), 503, "limit")
             return throttled(call)(environ, start_response)
-        time.sleep(seconds(call, self._cloud.faults.latency))
+        time.sleep(figure(call.service, call.action).seconds * self._cloud.faults.latency)
         rule = self._cloud.faults.take(call.service, call.action, call.mutating, key_of(environ))
         reply = self._carry_out(environ, body, call, rule)
         dropped = rule is not None and rule.kind == "drop_reply"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from deployer.sandbox.aws.latency import IMAGE, RUNNING, Figure
 from deployer.sandbox.aws.state.cloud import AwsState, Region
 from deployer.sandbox.aws.state.disk_keys import are_usable
 from deployer.sandbox.aws.state.instance import (
@@ -61,13 +62,19 @@ def _step(cloud: AwsState, region: Region, instance: SandboxInstance, state: str
 
 
 def _pending(cloud: AwsState, region: Region, instance: SandboxInstance) -> None:
+    host, options = cloud.host, cloud.options
     waited = time.monotonic() - instance.pending_since
     if not are_usable(region, instance):
         begin_termination(cloud, instance, CLIENT_ERROR)
-    elif cloud.host.has_halted(instance.id):
+    elif host.has_halted(instance.id):
         _running(cloud, instance)
-    elif waited >= cloud.options.instance_pending and cloud.host.is_up(instance.id):
+    elif waited >= _taken(cloud, options.instance_pending, RUNNING) and host.is_up(instance.id):
         instance.become("running")
+
+
+def _taken(cloud: AwsState, least: float, figure: Figure) -> float:
+    """Seconds until it is ready: the sandbox's own, or AWS's where these are asked for."""
+    return max(least, figure.seconds * cloud.faults.pace)
 
 
 def _running(cloud: AwsState, instance: SandboxInstance) -> None:
@@ -103,7 +110,8 @@ def begin_termination(cloud: AwsState, instance: SandboxInstance, reason: str) -
 
 
 def _image_step(cloud: AwsState, image: Any) -> None:
-    if image.state != "pending" or cloud.births.age(image.id) < cloud.options.image_pending:
+    takes = _taken(cloud, cloud.options.image_pending, IMAGE)
+    if image.state != "pending" or cloud.births.age(image.id) < takes:
         return
     if cloud.faults.images == "failed":
         cloud.listings.changed()

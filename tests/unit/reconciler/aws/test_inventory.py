@@ -387,3 +387,30 @@ def test_very_many_things_are_described_by_their_deploys(
     found = heap.describe(asked)
     assert {one.key for one in found.resources} == {one.key for one in asked}
     assert found.calls == 3
+
+
+def test_what_goes_with_machines_is_looked_at_again_in_one_call(
+    api: Api, heap: Ec2Inventory
+) -> None:
+    """Volumes and interfaces together; more than a filter takes are described, kind by kind."""
+    make_deploy(api, count=2)
+    seen = heap.scan()
+    companions = [*of_kind(seen, VOLUME), *of_kind(seen, INTERFACE)]
+    api.server.journal.clear()
+    assert len(heap.tagged(companions).resources) == len(companions) == 4
+    assert [one["action"] for one in api.server.journal.since()] == ["DescribeTags"]
+    api.server.journal.clear()
+    many = [replace(companions[0], id=f"vol-{number:017x}") for number in range(200)]
+    assert len(heap.tagged([*companions, *many]).resources) == 4
+    asked = {one["action"] for one in api.server.journal.since()}
+    assert asked == {"DescribeVolumes", "DescribeNetworkInterfaces"}
+
+
+def test_tags_that_cannot_be_read_hide_every_kind_asked_for(api: Api, heap: Ec2Inventory) -> None:
+    """Unknown is not empty."""
+    make_deploy(api)
+    seen = heap.scan()
+    api.fault("DescribeTags", "error", code="AccessDenied", status=403, times=0)
+    found = heap.tagged([*of_kind(seen, VOLUME), *of_kind(seen, INTERFACE)])
+    assert found.resources == ()
+    assert {gap.kind for gap in found.gaps} == {VOLUME, INTERFACE}

@@ -141,6 +141,21 @@ def test_describe_leaves_out_what_is_not_there(place: Place) -> None:
     assert place.heap.describe([]).resources == ()
 
 
+def test_tags_are_read_again_without_a_description(place: Place) -> None:
+    """As they are now; what is not there, or has no tag of ours any more, is missing."""
+    volumes, interfaces = place.of(VOLUME), place.of(INTERFACE)
+    place.heap.label(volumes, Label.LEFT)
+    unknown = replace(volumes[0], id="vol-0123456789abcdef0")
+    found = place.heap.tagged([*volumes, *interfaces, unknown])
+    assert [(one.id, one.label) for one in found.resources] == [
+        (volumes[0].id, Label.LEFT),
+        (interfaces[0].id, interfaces[0].label),
+    ]
+    assert found.resources[0].used_by == volumes[0].used_by
+    assert not found.gaps
+    assert place.heap.tagged([]).resources == ()
+
+
 def test_a_machine_takes_its_volume_and_interface_along(place: Place) -> None:
     """Asked for is not gone; a later describe says so."""
     machines = place.of(INSTANCE)

@@ -78,6 +78,39 @@ def test_what_people_hold_meanwhile_is_dropped_from_the_plan(scene: Scene) -> No
     assert outcomes[DEAD_DB].status is OutcomeStatus.GONE
 
 
+def test_a_disk_that_is_held_meanwhile_keeps_its_machine(scene: Scene) -> None:
+    """Its tags are read again right before the machine is terminated, the disk with it."""
+    plan = scene.plan().services[0].deletes
+    scene.heap.change("vol-41", tags={t.HOLD: "evidence"})
+    outcomes = {one.resource.id: one for one in Collector(scene.managed, print, SOON).collect(plan)}
+    assert outcomes["i-41"].status is OutcomeStatus.BLOCKED
+    assert "kept after all" in outcomes["i-41"].text
+    assert {"i-41", "vol-41"} <= scene.heap.ids
+
+
+def test_a_disk_whose_tags_are_not_shown_is_as_it_was_last_seen(scene: Scene) -> None:
+    """An index that lags takes no hold away."""
+    scene.heap.change("vol-41", tags={t.HOLD: "evidence"})
+    [dead] = [one for one in scene.plan().services[0].verdicts if one.resource.id == "i-41"]
+    disk = scene.heap.at("vol-41")
+    scene.heap.untag("vol-41", [t.ID])
+    collector = Collector(scene.managed, print, SOON)
+    collector._seen = (dead.resource, disk)
+    outcomes = [*collector._wave([dead.resource])]
+    assert [one.status for one in outcomes] == [OutcomeStatus.BLOCKED]
+
+
+def test_nobody_looks_at_a_machine_in_the_moment_after_its_termination(scene: Scene) -> None:
+    """No machine ends at once: the first look is worth its call only after a wait."""
+    pace = replace(SOON, sleep=lambda _: scene.acts.append("wait"))
+    garbage = scene.plan().services[0].deletes
+    Collector(scene.managed, print, pace).collect(garbage)
+    after = scene.acts.index("delete i-41") + 1
+    assert scene.acts[after : after + 2] == ["wait", "describe"]
+    after = scene.acts.index("delete ami-41") + 1
+    assert scene.acts[after] == "describe"
+
+
 def test_what_is_rooted_meanwhile_is_dropped_from_the_plan(scene: Scene) -> None:
     """The ledger is read again after the things, before each wave: here it roots the deploy.
 
@@ -257,7 +290,7 @@ def test_every_part_is_verified_right_before_it_is_asked_for(many: Scene) -> Non
     assert set(collected_in_parts(many).values()) == {OutcomeStatus.GONE}
     for machine in MACHINES:
         asked = many.acts.index(f"delete {machine}")
-        assert many.acts[asked - 2 : asked] == ["describe", "read shop"]
+        assert many.acts[asked - 3 : asked] == ["describe", "tags", "read shop"]
 
 
 def test_the_parts_of_a_wave_are_asked_for_before_any_is_waited_for(many: Scene) -> None:

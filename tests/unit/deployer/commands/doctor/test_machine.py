@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import pytest
 
+from deployer.commands.doctor import command
 from deployer.commands.doctor import machine as machine_checks
 from deployer.commands.doctor.check import Check, Status
 from deployer.commands.doctor.command import probed
@@ -188,3 +190,18 @@ def test_a_port_that_is_closed_to_us_is_named_as_such(
     found = checked(scene, smoke=[{"command": "exit 7"}, {"http": "/", "port": 8443}])
     assert "port 8443 of 10.0.1.17 from here, and it cannot be reached" in found["smoke"].text
     assert "security group" in found["smoke"].cure
+
+
+def test_the_checks_are_made_side_by_side(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits for all the others; their lines come in the order of a release."""
+    together = threading.Barrier(3, timeout=20)
+
+    def probe(_: ServiceReadings) -> str:
+        together.wait()
+        return "met the others"
+
+    monkeypatch.setattr(command, "PROBES", [(name, probe) for name in ("one", "two", "three")])
+    found = [*probed(ServiceReadings(scene.ports()))]
+    assert [(one.check, one.text) for one in found] == [
+        (name, "met the others") for name in ("one", "two", "three")
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.unit_control import Act, obey
 from reconciler.machine.unit_state import digest
-from reconciler.model.resource import INSTANCE
-from reconciler.model.tags import UNITS
+from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.tags import STATE, UNITS
 from tests.fakes.scene import Scene
+from tests.fakes.service_access import ToldMachine
 from tests.support.shop_world import ALL, CLEAN, DEAD, GATE, LIVE
 
 JOB = "shop-worker.service"
@@ -60,6 +62,26 @@ def test_each_machine_runs_the_jobs_unless_it_is_said(tmp_path: Path) -> None:
         scene.heap.change(id_, tags={UNITS: ""})
     scene.sweep()
     assert running(scene, JOB) == running(scene, APP) == set(FLEET)
+
+
+def test_all_machines_are_told_side_by_side_and_get_their_label_in_one_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits for all the others before it obeys: only possible side by side."""
+    scene = fleet(tmp_path, GATE)
+    for id_ in FLEET:
+        scene.heap.change(id_, tags={UNITS: "", STATE: "pending"})
+    together, shell = threading.Barrier(len(FLEET), timeout=20), scene.reach.shell
+
+    def met(machine: Resource) -> ToldMachine:
+        if machine.id in FLEET:
+            together.wait()
+        return shell(machine)
+
+    monkeypatch.setattr(scene.reach, "shell", met)
+    assert scene.sweep().clean
+    assert running(scene, JOB) == set(FLEET)
+    assert scene.did("label live") == [f"label live {' '.join(FLEET)}"]
 
 
 def test_one_runs_the_jobs_and_all_the_app(scene: Scene) -> None:
