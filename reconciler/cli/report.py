@@ -132,9 +132,11 @@ def _audited(asked: CliContext, services: tuple[str, ...], wanted: Wanted) -> Re
     from reconciler.cost.audit import untagged_volumes
     from reconciler.cost.foreign import known_now
     from reconciler.sweep.runner import make_plan
+    from reconciler.util.gc_tuning import share_heaps
     from reconciler.wiring.fleet_builder import build_fleet
     from reconciler.wiring.journal_store import told_by_journals
 
+    share_heaps()
     settings, edges = connected(asked)
     plan = make_plan(build_fleet(settings, services, edges))
     volumes, unread = _volumes(edges, untagged_volumes(plan))

@@ -66,8 +66,9 @@ def strays(
     """
     from reconciler.cost import price_cache
     from reconciler.output.audit.strays import stray_lines, strays_json
-    from reconciler.util import log
+    from reconciler.util import gc_tuning, log
 
+    gc_tuning.share_heaps()
     log.set_up(verbose=asked.verbose)
     prices, now = price_cache.load(), datetime.now(UTC)
     used = frozenset(_named_in(paths))
