@@ -53,10 +53,9 @@ def kept_costs(
     """
     resources = list(kept)
     machines = [one for one in resources if one.kind == INSTANCE]
-    known = {one.id for one in resources}
-    for machine in machines:
-        if not known.intersection(machine.uses):
-            resources += _volumes(service, disks)
+    tagged = any(one.kind == VOLUME for one in resources)
+    for _ in machines if not tagged else ():
+        resources += _volumes(service, disks)
     if not machines:
         return None, None
     halted = [_halted(one) for one in resources]

@@ -25,6 +25,9 @@ VOUCHED = frozenset({"yes", "deployer_is_dead", "end_lease", "trust_shown_key", 
 _VOUCHED_FOR = "not_moved"
 """The same, with the release that was vouched for."""
 
+_OWN_POLICY = ("prices", "strays")
+"""Commands that need less than the rest of the program."""
+
 _BEGIN = re.compile(r"\bdeployer init$", re.MULTILINE)
 _POLICY = re.compile(r"\breconciler policy(?! --for)")
 _COMMAND = re.compile(r"\b(?:deployer|reconciler) [a-z]\S*(?: .*)?$", re.MULTILINE)
@@ -38,8 +41,14 @@ def repeated(cure: str, context: click.Context | None, config: Path | None) -> s
     service = str(context.params.get("service") or "").partition("/")[0]
     named = _UNNAMED.sub(service, cure) if service else cure
     named = _BEGIN.sub(f"deployer init {service}", named) if service else named
-    named = _POLICY.sub(f"reconciler policy --for {_program(context)}", named)
+    named = _POLICY.sub(f"reconciler policy --for {_policy_of(context)}", named)
     return _COMMAND.sub(lambda found: _completed(found[0], context, config), named)
+
+
+def _policy_of(context: click.Context) -> str:
+    """Whose policy allows what is asked: a command's own, where it has one, else the program's."""
+    name = context.info_name or ""
+    return name if name in _OWN_POLICY else _program(context)
 
 
 def _completed(line: str, context: click.Context, config: Path | None) -> str:

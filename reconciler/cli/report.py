@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.main import CODES, connected
-from reconciler.cli.shared import DURATION, SERVICES, CliContext, common, epilog, pass_asked
+from reconciler.cli.shared import (
+    DURATION,
+    SERVICES,
+    CliContext,
+    common,
+    epilog,
+    pass_asked,
+    terminal_width,
+)
 from reconciler.cost.grouping import KEYS, TAG, narrowed
 from reconciler.exit_codes import Exit
 from reconciler.output.audit.view import View
@@ -132,9 +140,11 @@ def _audited(asked: CliContext, services: tuple[str, ...], wanted: Wanted) -> Re
     from reconciler.cost.audit import untagged_volumes
     from reconciler.cost.foreign import known_now
     from reconciler.sweep.runner import make_plan
+    from reconciler.util.gc_tuning import share_heaps
     from reconciler.wiring.fleet_builder import build_fleet
     from reconciler.wiring.journal_store import told_by_journals
 
+    share_heaps()
     settings, edges = connected(asked)
     plan = make_plan(build_fleet(settings, services, edges))
     volumes, unread = _volumes(edges, untagged_volumes(plan))
@@ -194,7 +204,7 @@ def _say(asked: CliContext, audited: Report, form: str, view: View) -> None:
     from reconciler.output.audit import data, table
 
     texts: Mapping[str, Callable[[Report, View], str]] = {
-        "table": partial(table.table, verbose=asked.verbose),
+        "table": partial(table.table, verbose=asked.verbose, width=terminal_width()),
         "csv": data.as_csv,
         "markdown": table.markdown,
         "html": _html,

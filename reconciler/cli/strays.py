@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.shared import DURATION, CliContext, common, epilog, pass_asked
+from reconciler.cli.shared import (
+    DURATION,
+    CliContext,
+    common,
+    epilog,
+    pass_asked,
+    terminal_width,
+)
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
@@ -66,8 +73,9 @@ def strays(
     """
     from reconciler.cost import price_cache
     from reconciler.output.audit.strays import stray_lines, strays_json
-    from reconciler.util import log
+    from reconciler.util import gc_tuning, log
 
+    gc_tuning.share_heaps()
     log.set_up(verbose=asked.verbose)
     prices, now = price_cache.load(), datetime.now(UTC)
     used = frozenset(_named_in(paths))
@@ -75,7 +83,7 @@ def strays(
     asked.answer(
         "reconciler.strays/1",
         strays_json(found, now, prices, unread),
-        lambda: "\n".join(stray_lines(found, now, prices, unread)),
+        lambda: "\n".join(stray_lines(found, now, prices, unread, terminal_width())),
     )
     return Exit.DIRT if unread else Exit.DONE
 

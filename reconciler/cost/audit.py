@@ -66,7 +66,7 @@ class AuditRow:
         """Since when it is what it is: live since it went live, where that is known."""
         return self.went_live or self.deploy.born
 
-    @property
+    @cached_property
     def cost(self) -> Sum:
         """The cost of all its resources."""
         return estimate.add(item.cost for item in self.items)
@@ -124,32 +124,32 @@ class Report:
             if (since := self.garbage_since.get(str(resource.deploy))) is not None
         )
 
-    @property
+    @cached_property
     def kept_for_rollback(self) -> Sum:
         """The cost of previous releases."""
         return estimate.add(row.cost for row in self.rows if row.state in ROLLBACK)
 
-    @property
+    @cached_property
     def total(self) -> Sum:
         """The sum of all rows."""
         return estimate.add(row.cost for row in self.rows)
 
-    @property
+    @cached_property
     def services(self) -> Mapping[str, Sum]:
         """The sum of every service that has resources."""
         return _sums((row.service, row.cost) for row in self.rows)
 
-    @property
+    @cached_property
     def states(self) -> Mapping[str, Sum]:
         """The sums by state: live, previous, …, garbage."""
         return _sums((row.state, row.cost) for row in self.rows)
 
-    @property
+    @cached_property
     def waste(self) -> tuple[CostItem, ...]:
         """The garbage among the orphans."""
         return tuple(item for item in self.orphans if item.verdict.collect)
 
-    @property
+    @cached_property
     def wasted(self) -> Sum:
         """The cost of the garbage."""
         return estimate.add(item.cost for item in self.waste)
@@ -160,7 +160,7 @@ class Report:
         deploys = (item.verdict.resource.deploy for item in self.waste)
         return min((deploy.born for deploy in deploys if deploy is not None), default=None)
 
-    @property
+    @cached_property
     def not_ours(self) -> Sum:
         """The cost of the foreign resources and look-alikes."""
         return estimate.add(item.cost for item in self.foreign)

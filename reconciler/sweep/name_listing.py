@@ -36,7 +36,8 @@ def with_names(
     world: Snapshot, services: Sequence[ManagedService], asks: Mapping[str, SweepRequest]
 ) -> Snapshot:
     """The snapshot with the other names in its roots, for the services that need them."""
-    wanted = [service for service in services if service.name in _needing(world, asks)]
+    needing = _needing(world, asks)
+    wanted = [service for service in services if service.name in needing]
     answers: dict[tuple[int, LedgerAddress], Answer] = {}
     roots = dict(world.roots)
     for one in wanted:

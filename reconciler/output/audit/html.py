@@ -34,6 +34,10 @@ MOST = 300
 """Maximum number of rows of a table, the most expensive first; a browser must hold them."""
 
 
+MANY = 50
+"""Rows from which on a table is laid out only when it is scrolled to."""
+
+
 def html(report: Report, view: View = ALL) -> str:
     """The whole page, self-contained: its policy allows only its own style and scripts."""
     environment = _environment()
@@ -56,6 +60,7 @@ def html(report: Report, view: View = ALL) -> str:
         foreign=_shown(_by_cost(report.foreign)),
         shares=_shown(report.shares),
         most=MOST,
+        many=MANY,
         as_of=as_of(report.prices),
         left_out=", ".join(LEFT_OUT),
         charts=chart_data(report),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,26 +12,36 @@ from reconciler.cost.price_list import Prices
 from reconciler.cost.rates import LEFT_OUT
 from reconciler.cost.strays import Stray
 from reconciler.output.audit.figures import Figures, figures_of
+from reconciler.output.audit.fitted import fitted
 from reconciler.output.ledger import iso
 from reconciler.output.price_answers import StrayAnswer, StraysAnswer
 from reconciler.util import humanize
 
 _HEADS = ("kind", "id", "region", "name", "age", "sure", "$/month", "why")
 _MONTH = 6
+_OPTIONAL = (3, 2)
+"""Name and region."""
+_WIDTH = 80
 
 
 def stray_lines(
-    found: Sequence[Stray], now: datetime, prices: Prices, unread: Sequence[str]
+    found: Sequence[Stray],
+    now: datetime,
+    prices: Prices,
+    unread: Sequence[str],
+    width: int | None = None,
 ) -> list[str]:
-    """Dearest first; the total adds up."""
+    """Dearest first; the total adds up. `width`: of the terminal, if it is one."""
     figures = figures_of([stray.cost for stray in found])
     rows = [
         (*_facts(stray, now), shown.cells()[0], stray.why)
         for stray, shown in zip(found, figures, strict=True)
     ]
     total = ("total", "", "", "", "", "", Figures.of(figures).cells()[0], "")
-    lines = humanize.aligned([_HEADS, *rows, total], (_MONTH,)) if rows else ["No strays."]
-    lines.append(f"not counted: {', '.join(LEFT_OUT)}; prices of {as_of(prices)}, estimates")
+    every = [_HEADS, *rows, total]
+    lines = fitted(every, (_MONTH,), _OPTIONAL, width) if rows else ["No strays."]
+    foot = f"not counted: {', '.join(LEFT_OUT)}; prices of {as_of(prices)}, estimates"
+    lines += textwrap.wrap(foot, _WIDTH)
     lines += [f"unread, and it may use an image above: {each}" for each in unread]
     return [*lines, "Nothing of this is ours: no sweep touches it, now or later."]
 

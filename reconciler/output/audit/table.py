@@ -17,6 +17,7 @@ from reconciler.gc.verdict import Reason
 from reconciler.model import resource as kinds
 from reconciler.model.journal.savings import Savings
 from reconciler.output.audit.figures import Figures, figures_of, first_sentence
+from reconciler.output.audit.fitted import fitted
 from reconciler.output.audit.view import ALL, View
 from reconciler.output.coverage import completeness_lines, stranger_line
 from reconciler.output.let_go import let_go_lines
@@ -29,6 +30,8 @@ _SOME = 20
 _HEADS = ("service", "release", "state", "since", "machines", "other")
 _FIGURES = ("$/month", "$/h", "so far")
 _RIGHT = (6, 7, 8)
+_OPTIONAL = (5, 4, 7, 3)
+"""What else the deploy holds, its machines, $/h, since when."""
 _WIDTH = 80
 _SHORT = (
     (kinds.VOLUME, "vol"),
@@ -85,13 +88,18 @@ def group_cells(report: Report, groups: Sequence[CostGroup]) -> list[tuple[str, 
     return [*rows, ("total", str(report.total.resources), *Figures.of(figures).cells())]
 
 
-def table(report: Report, view: View = ALL, *, verbose: bool = False) -> str:
-    """For people: the deploys, the orphans separately, and the waste; or the sums of a view."""
+def table(
+    report: Report, view: View = ALL, *, verbose: bool = False, width: int | None = None
+) -> str:
+    """For people: the deploys, the orphans separately, and the waste; or the sums of a view.
+
+    `width`: of the terminal, if it is one: then less important columns are left out.
+    """
     foot = _foot(report, verbose=verbose)
     if view.by:
         rows = [_group_heads(report, view), *group_cells(report, view.groups(report))]
-        return "\n".join([*humanize.aligned(rows, (1, 2, 3, 4)), *foot])
-    lines = humanize.aligned([heads(report), *_cells(report)], _RIGHT)
+        return "\n".join([*fitted(rows, (1, 2, 3, 4), (3,), width), *foot])
+    lines = fitted([heads(report), *_cells(report)], _RIGHT, _OPTIONAL, width)
     return "\n".join([*lines, *_orphan_lines(report), *foot])
 
 

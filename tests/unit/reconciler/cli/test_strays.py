@@ -58,9 +58,10 @@ def test_no_region_that_may_be_read_is_an_error(
 ) -> None:
     """Then nothing is known, and an empty list would say otherwise."""
     api.fault("DescribeInstances", "error", times=0, code="UnauthorizedOperation", status=403)
-    code, answer = listed(capsys, *REGIONS)
-    assert code == Exit.ACCESS
-    assert "strays" not in answer
+    assert ended(cli, ["strays", *REGIONS]) == Exit.ACCESS
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.rstrip().endswith("all that is needed   reconciler policy --for strays")
 
 
 def test_what_files_name_is_used(
