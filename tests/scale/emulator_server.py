@@ -85,7 +85,8 @@ def main() -> None:
     machines: Any = import_module("ministack.services.stepfunctions")
     told_apart(machines)
     spread(machines)
-    import_module("ministack.services.lambda_svc").invalidate_worker = leave_others
+    functions: Any = import_module("ministack.services.lambda_svc")
+    functions.invalidate_worker = leave_others
     import_module("ministack.app").main()
 
 

@@ -77,7 +77,7 @@ def _asks(events: Any, rule: dict[str, Any], member: Member) -> None:
         ("aws.tag", tags, {"changed-tag-keys": ["deploy-state"], "service": "ec2"}, True),
         ("aws.tag", tags, {"changed-tag-keys": ["Name"], "service": "ec2"}, False),
     ):
-        event = {
+        event: dict[str, Any] = {
             "id": "7bf73129-1428-4cd3-a780-95db273d1602",
             "source": source,
             "detail-type": kind,
