@@ -20,7 +20,9 @@ RETRY = [
     {
         "ErrorEquals": THROTTLED,
         "IntervalSeconds": 2,
-        "MaxAttempts": 60,
+        # Those that run take the places that they leave themselves: one that waits may wait for the
+        # whole map, so no small number is enough.
+        "MaxAttempts": 1000,
         "BackoffRate": 2,
         "MaxDelaySeconds": 30,
         "JitterStrategy": "FULL",

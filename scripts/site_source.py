@@ -13,11 +13,14 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from deployer.cli.main import cli as deployer
+from reconciler.cli.daemon.metrics import Metrics
 from reconciler.cli.main import cli as reconciler
+from reconciler.cost.price_list import Prices
 from reconciler.exit_codes import MEANINGS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +40,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "reference/commands.md", commands()
     yield "reference/configuration.md", configuration()
     yield "reference/policies.md", policies()
+    yield "reference/metrics.md", metrics()
     yield "reference/schemas.md", schemas()
 
 
@@ -103,6 +107,27 @@ def policies() -> str:
     for path in sorted((ROOT / "config/iam").glob("*.json")):
         lines += ["", f"## {path.stem}", "", "```json", path.read_text("utf-8").rstrip(), "```"]
     return "\n".join(lines) + "\n"
+
+
+def metrics() -> str:
+    """What `/metrics` of `reconciler run` says of itself: names, types and help."""
+    served = Metrics(Prices).application({"REQUEST_METHOD": "GET", "PATH_INFO": ""}, _ignored)
+    text = b"".join(served).decode()
+    words = dict(re.findall(r"^# HELP (reconciler_\w+) (.*)$", text, re.MULTILINE))
+    lines = [
+        "# Metrics",
+        "",
+        "What `reconciler run` serves at `/metrics`; [labels](../running.md).",
+    ]
+    lines += ["", "| metric | type | |", "|---|---|---|"]
+    for name, kind in re.findall(r"^# TYPE (reconciler_\w+) (\w+)$", text, re.MULTILINE):
+        if not name.endswith("_created"):
+            lines.append(f"| `{name}` | {kind} | {words[name]} |")
+    return "\n".join(lines) + "\n"
+
+
+def _ignored(*_: object) -> Any:
+    return len
 
 
 def schemas() -> str:

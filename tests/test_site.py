@@ -53,3 +53,12 @@ def test_the_reference_has_every_command() -> None:
     for program, group in (("deployer", deployer), ("reconciler", reconciler)):
         for name, command in group.commands.items():
             assert command.hidden or f"### {program} {name}" in text
+
+
+def test_the_reference_has_every_metric() -> None:
+    """Those that the documents explain, which a test of theirs compares with what is served."""
+    explained = re.findall(r"^\| `(reconciler_\w+)", site()["running.md"], re.MULTILINE)
+    assert len(explained) > 10
+    page = next(text for name, text in site().items() if name.startswith("reference/metrics"))
+    shown = re.findall(r"^\| `(reconciler_\w+)`", page, re.MULTILINE)
+    assert sorted(shown) == sorted(explained)

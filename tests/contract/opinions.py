@@ -65,11 +65,76 @@ def verdict(rule: str, passed: bool, deviations: Iterable[Deviation]) -> Outcome
     return Outcome(rule, KNOWN if expected else NEW)
 
 
+_STATES = "Step Functions guide, Handling errors"
+_OF_A_RUN = (
+    (
+        "a task whose function is throttled fails with `Lambda.TooManyRequestsException`",
+        _STATES,
+        "`Lambda.Unknown`, as of a function that died",
+        "puts it right",
+    ),
+    (
+        "a retry keeps `MaxDelaySeconds` and `JitterStrategy`",
+        _STATES,
+        "knows neither",
+        "puts it right",
+    ),
+    (
+        "an exception of a function is named by its class (`OutOfTime`)",
+        _STATES,
+        "`Runtime.HandlerError`",
+        "nothing: no scope of it takes fifteen minutes",
+    ),
+    (
+        "a process of a function that cannot begin ends alone",
+        "Lambda guide, Execution environment",
+        "ends every other process of the function, and where many begin, for ever",
+        "puts it right",
+    ),
+    (
+        "a Distributed Map writes its results (`ResultWriter`)",
+        "Step Functions guide, ResultWriter",
+        "ignores it",
+        "each function writes its own result anyway",
+    ),
+    (
+        "events of other accounts come over their buses",
+        "EventBridge guide, Sending events between accounts",
+        "keeps to one account",
+        "sends the event in the hub's account",
+    ),
+    (
+        "EC2 sends events of its machines",
+        "EC2 guide, Monitoring with EventBridge",
+        "sends none",
+        "asks the rule about AWS's examples; sends one through a copy of the rule",
+    ),
+    (
+        "EC2 refuses what is beyond its token buckets",
+        "EC2 API, Request throttling",
+        "never refuses",
+        "refuses every 20th Describe in the first run",
+    ),
+)
+IN_A_RUN = (
+    "",
+    "## Where it differs in a run of many scopes",
+    "",
+    "`make scale` deploys the templates of `config/aws` to it.",
+    "",
+    "| AWS | source | it | what `make scale` does |",
+    "|---|---|---|---|",
+    *(f"| {' | '.join(row)} |" for row in _OF_A_RUN),
+)
+"""What `tests/scale` found; it is no rule of the contract."""
+
+
 def page(name: str, outcomes: Iterable[Outcome], deviations: Iterable[Deviation]) -> str:
     """docs/second-opinion.md."""
     outcomes = tuple(sorted(outcomes, key=lambda one: one.rule))
     listed = [one for one in deviations if any(known(o.rule, [one]) for o in outcomes)]
-    return "\n".join([*_head(name), *_counts(outcomes), *_table(listed), *_reds(outcomes)]) + "\n"
+    parts = (*_head(name), *_counts(outcomes), *_table(listed), *IN_A_RUN, *_reds(outcomes))
+    return "\n".join(parts) + "\n"
 
 
 def _head(name: str) -> list[str]:

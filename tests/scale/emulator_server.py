@@ -1,11 +1,13 @@
-"""The emulator, with two things of it put right, and with bad weather where a file asks for it.
+"""The emulator, with three things of it put right, and with bad weather where a file asks for it.
 
 Run by the emulator's own Python, so it imports nothing of ours.
 
 A function that is throttled fails its task with `Lambda.TooManyRequestsException` in AWS's words
 (Step Functions guide, "Handling error conditions"); the emulator says `Lambda.Unknown`, which is
 what AWS says of a function that died. And it knows neither `MaxDelaySeconds` nor `JitterStrategy`
-of a retry: what was throttled together would come back together.
+of a retry: what was throttled together would come back together. And where a process of a function
+dies while it begins, it kills every other process of that function, those that begin included,
+which does not end any more.
 
 While the file in WEATHER exists, every 20th Describe is refused as AWS refuses what is beyond a
 token bucket.
@@ -59,6 +61,10 @@ def spread(machines: Any) -> None:
     machines._scaled_sleep = lambda seconds: sleep(random.uniform(0, min(seconds, LONGEST)))
 
 
+def leave_others(*_: object, **__: object) -> None:
+    """Where one process of the function could not begin, leave the others alone."""
+
+
 def refusing(ec2: Any, handler: Callable[[Any], Any], weather: Path) -> Callable[[Any], Any]:
     """The handler of an action, which is refused now and then in bad weather."""
 
@@ -79,6 +85,8 @@ def main() -> None:
     machines: Any = import_module("ministack.services.stepfunctions")
     told_apart(machines)
     spread(machines)
+    functions: Any = import_module("ministack.services.lambda_svc")
+    functions.invalidate_worker = leave_others
     import_module("ministack.app").main()
 
 
