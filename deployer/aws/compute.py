@@ -18,6 +18,7 @@ from reconciler.aws.kinds.image import OWN
 from reconciler.errors import CloudError, CloudUnclear
 from reconciler.model import tags as t
 from reconciler.model.resource import IMAGE
+from reconciler.util.concurrency import side_by_side
 
 NOT_FOUND = "InvalidAMIID.NotFound"
 DUPLICATE = "InvalidAMIName.Duplicate"
@@ -38,13 +39,14 @@ class Ec2Compute:
     _requests: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
-        reads = Reads(self.aws)
-        found: dict[str, dict[str, Any]] = {}
-        for name in _AT:
-            for page in reads.by_filter("describe_instances", name, addresses):
-                found.update((instance["InstanceId"], instance) for instance in _instances(page))
+        def at(name: str) -> list[dict[str, Any]]:
+            pages = Reads(self.aws).by_filter("describe_instances", name, addresses)
+            return [instance for page in pages for instance in _instances(page)]
+
+        each = side_by_side(_AT, at)
+        found = {one["InstanceId"]: one for instances in each for one in instances}
         alive = [one for one in found.values() if one["State"]["Name"] != "terminated"]
-        return self._facts(reads, alive)
+        return self._facts(Reads(self.aws), alive)
 
     def instances(self, ids: Sequence[str]) -> tuple[InstanceFacts, ...]:
         reads = Reads(self.aws)

@@ -27,6 +27,7 @@ from tests.bench import (
     traffic,
     uploading,
     waits,
+    young,
 )
 
 Part = Callable[[Path], Iterator[str]]
@@ -36,6 +37,7 @@ PARTS: dict[str, tuple[str, Part]] = {
     "help": ("Start-up", alone.start_up),
     "pages": ("Reading a page", pages.measure),
     "sweeps": ("Sweeps of fleets", sweeping.measure),
+    "young": ("Young sweeps of fleets", young.measure),
     "costs": ("Cost audits of 10,000 things", auditing.measure),
     "custodian": ("Beside Cloud Custodian", beside.measure),
     "buckets": ("10,000 orphans within AWS's token buckets", throttled.measure),

@@ -27,11 +27,17 @@ ROUNDS = 3
 """Rounds that meet orphans: the CPU of one alone differs by a half from run to run."""
 
 
-def young_round(box: Box, configuration: Path, folder: Path, orphans: int) -> Figures:
-    """The round, after a full one, that meets so many orphans: of several, that of the median."""
+def young_rounds(
+    box: Box, configuration: Path, folder: Path, orphans: int, count: int
+) -> tuple[Figures, Figures]:
+    """Young rounds after a full one: the mean of `count` idle ones, and one that meets orphans.
+
+    Of ROUNDS that meet so many each, the one of the median CPU.
+    """
     with _loop(box, configuration, folder) as loop:
+        idle = _idle(box, loop, count)
         found = [_acted(box, loop, orphans) for _ in range(ROUNDS)]
-    return sorted(found, key=lambda one: one.cpu)[ROUNDS // 2]
+    return idle, sorted(found, key=lambda one: one.cpu)[ROUNDS // 2]
 
 
 def _acted(box: Box, loop: psutil.Process, orphans: int) -> Figures:
@@ -48,11 +54,15 @@ def _acted(box: Box, loop: psutil.Process, orphans: int) -> Figures:
 def idle_rounds(box: Box, configuration: Path, folder: Path, count: int) -> Figures:
     """One of so many young rounds that find nothing: their mean."""
     with _loop(box, configuration, folder) as loop:
-        before, began = _cpu(loop), time.perf_counter()
-        wait_for(lambda: _actions(box).count(_ROUND) >= count, _LONG)
-        wall, cpu = time.perf_counter() - began, _cpu(loop) - before
-        memory = loop.memory_info().rss / (1 << 20)
-        calls = Counter(_actions(box))
+        return _idle(box, loop, count)
+
+
+def _idle(box: Box, loop: psutil.Process, count: int) -> Figures:
+    before, began = _cpu(loop), time.perf_counter()
+    wait_for(lambda: _actions(box).count(_ROUND) >= count, _LONG)
+    wall, cpu = time.perf_counter() - began, _cpu(loop) - before
+    memory = loop.memory_info().rss / (1 << 20)
+    calls = Counter(_actions(box))
     each = {name: round(times / count) for name, times in sorted(calls.items())}
     return Figures(wall / count, cpu / count, memory, 0, each)
 

@@ -21,7 +21,7 @@ from tests.bench.traffic import sandboxes
 from tests.e2e.probes import live_instance
 from tests.support.company import Company
 
-PAIRS = 5
+PAIRS = 3
 SIZE = 500_000_000
 GOAL = 0.8
 _UPLOAD = "/tmp/upload"

@@ -105,8 +105,9 @@ def _handshake(target: SshTarget, seconds: float, route: SshRoute) -> paramiko.T
     transport = paramiko.Transport(cast("Any", stream), default_window_size=WINDOW)
     transport.daemon = True
     transport.banner_timeout = transport.auth_timeout = seconds
-    # Other kinds of key could not be pinned, so they are not requested.
-    transport.get_security_options().key_types = ["ssh-ed25519"]
+    options = transport.get_security_options()
+    options.key_types = ["ssh-ed25519"]  # other kinds of key could not be pinned
+    options.ciphers = sorted(options.ciphers, key=lambda one: "gcm" not in one)  # one pass: faster
     try:
         transport.start_client(timeout=seconds)
         transport.get_remote_server_key()
