@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,6 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     """Before anybody asks for a temporary directory; workers inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it with `&`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     share.fix_day()
     _ends.enter_context(temporary_files_in_memory())
 

@@ -31,6 +31,7 @@ FOLDERS = ("deployer", "reconciler", "tests", "scripts", "config", "docs", ".ci"
 LONGEST_FILE = 300
 LONGEST_TESTS = 500
 LONGEST_FUNCTION = 40
+USUAL_FUNCTION = 14
 OVERSIZE: dict[str, str] = {}
 """Files or functions (`path::name`) that may be longer, each with its reason."""
 
@@ -74,6 +75,31 @@ def test_no_file_and_no_function_is_too_long() -> None:
     """Files stay below 300 lines (tests: 500), functions below 40: longer ones have two jobs."""
     found = [one for path in PYTHON for one in too_long(path)]
     assert not found, "\n".join(found)
+
+
+def length_without_docstring(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function, without those of its docstring."""
+    last = node.end_lineno or node.lineno
+    text = node.body[0] if ast.get_docstring(node) is not None else None
+    return (
+        last
+        - node.lineno
+        + 1
+        - (text.end_lineno - text.lineno + 1 if text and text.end_lineno else 0)
+    )
+
+
+def test_nine_functions_of_ten_are_short() -> None:
+    """Of the product without the sandbox, at least 90 % have 14 lines or fewer."""
+    lengths = [
+        length_without_docstring(node)
+        for path in PYTHON
+        if name(path).startswith(("reconciler/", "deployer/")) and "sandbox" not in path.parts
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    long = sum(length > USUAL_FUNCTION for length in lengths)
+    assert long * 10 <= len(lengths), f"{long} of {len(lengths)} functions are longer"
 
 
 def modules_in(folder: Path) -> list[str]:

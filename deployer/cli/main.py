@@ -165,7 +165,7 @@ def rollback(
         deployer adopt shop --host-key SHA256:Q3Zx…
         deployer adopt shop --host-key "ssh-ed25519 AAAA…" --release v1.4.2 --yes
         deployer adopt shop --trust-shown-key --yes""",
-        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS),
     )
 )
 @SERVICE

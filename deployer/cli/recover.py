@@ -16,7 +16,7 @@ from reconciler.exit_codes import Exit
         deployer recover shop --end-lease
         deployer recover shop --replace shop/20261123T031502Z-7kq2m
         deployer recover shop --database shop_production""",
-        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS),
     )
 )
 @SERVICE

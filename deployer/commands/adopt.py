@@ -21,6 +21,7 @@ from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.leave import comeback
 from deployer.compute import InstanceFacts
 from deployer.ports import Ports
+from deployer.unfinished import followed
 from reconciler.errors import Refused
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import read_from
@@ -94,8 +95,9 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
         # The A record is in the batch unchanged: the batch fails if somebody changes it meanwhile.
         at = wanted.at if ports.managed.traffic.in_batch else None
         ports.managed.ledgers.swap(reading, new, at)
-    ports.compute.tag([wanted.instance.id], _tags(ports, wanted, options.release))
-    claim_groups(ports, wanted.deploy, options.release)
+    with followed(f"{wanted.service} has its ledger", f"deployer adopt {wanted.service}"):
+        ports.compute.tag([wanted.instance.id], _tags(ports, wanted, options.release))
+        claim_groups(ports, wanted.deploy, options.release)
     return wanted
 
 

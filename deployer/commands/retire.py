@@ -19,6 +19,7 @@ from deployer.checks.other_names import refuse_served
 from deployer.checks.served import seen_through
 from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
+from deployer.unfinished import followed
 from reconciler.errors import Refused
 from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
@@ -69,7 +70,9 @@ def retire(
     wanted = _retirement(ports, reading, live, delete_after)
     confirm(wanted)
     ports.managed.ledgers.swap(reading, wanted.new)
-    return sweep(Fleet.of(ports.managed), on_outcome)
+    name = ports.managed.name
+    with followed(f"nobody of {name} is live", f"reconciler sweep --service {name}"):
+        return sweep(Fleet.of(ports.managed), on_outcome)
 
 
 def _named(service: str, ledger: Ledger, named: str) -> Live:

@@ -19,6 +19,7 @@ from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.leave import checks
 from deployer.ports import Ports
 from deployer.provisioning.smoke_runner import smoke_all
+from deployer.unfinished import followed
 from reconciler.machine.gate_placement import remove_gate
 from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
@@ -86,7 +87,7 @@ def leave(
     options: LeaveOptions = LeaveOptions(),
     on_outcome: OnOutcome = lambda _: None,
 ) -> Parted:
-    """Let live go; finishes an interrupted run. Raises Refused, CloudError, ShellError, ….
+    """Let live go; finishes an interrupted run. Raises Refused, CloudError, DirtRemains, ….
 
     Ends with an ordinary sweep: the apps of previous releases stop, and garbage goes.
     """
@@ -100,8 +101,9 @@ def leave(
     confirm(wanted)
     if wanted.new != reading.ledger:
         ports.managed.ledgers.swap(reading, wanted.new)
-    checked = _strip(ports, wanted)
-    return Parted(wanted, checked, sweep(Fleet.of(ports.managed), on_outcome))
+    with followed(f"{wanted.service} has left", f"deployer leave {wanted.service}"):
+        checked = _strip(ports, wanted)
+        return Parted(wanted, checked, sweep(Fleet.of(ports.managed), on_outcome))
 
 
 def _leaving(ports: Ports, seen: ServiceState, reading: Reading, options: LeaveOptions) -> Leaving:

@@ -10,6 +10,7 @@ other order, a release under the old ledger would be garbage to the new one.)
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from deployer.checks import refusals
@@ -20,6 +21,7 @@ from deployer.checks.service_state import refuse_gaps
 from deployer.commands.move.retagging import retag
 from deployer.commands.move.traffic_kind import as_traffic_finds_it, by_record, found_alike
 from deployer.ports import Ports
+from deployer.unfinished import followed
 from reconciler.errors import ConfigError, LedgerUnknown, Refused
 from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
@@ -80,13 +82,18 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
         refuse_full(wanted.ledger, wanted.live.id, new.now)
     refuse_unclaimed(ports, wanted.live.id)
     confirm(wanted)
+    name = ports.managed.name
+    again = f"deployer move {name}"
+    closed = followed(f"the old ledger of {name} is closed", again)
     if wanted.closed is not None:
         from_store.swap(wanted.old, wanted.closed)
-    if wanted.ledger != stands:
-        at = wanted.live.at if ports.managed.traffic.in_batch else None
-        store.swap(new, wanted.ledger, at)
-    retag(ports, found, wanted.ledger)
-    claim_groups(ports, wanted.live.id)
+    with closed if wanted.closed is not None else nullcontext():
+        if wanted.ledger != stands:
+            at = wanted.live.at if ports.managed.traffic.in_batch else None
+            store.swap(new, wanted.ledger, at)
+    with followed(f"{name} has moved", again):
+        retag(ports, found, wanted.ledger)
+        claim_groups(ports, wanted.live.id)
     return wanted
 
 

@@ -21,6 +21,7 @@ from deployer.commands.recover import who_is_live
 from deployer.commands.recover.damaged_text import salvaged
 from deployer.commands.recover.who_is_live import machines_of
 from deployer.ports import Ports
+from deployer.unfinished import followed
 from reconciler.errors import Refused, ToolError
 from reconciler.gc import ownership
 from reconciler.gc.ownership import ServiceLocation
@@ -97,8 +98,9 @@ def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
         raise _held(managed.name, wanted)
     pointed = reading.a.addresses if reading.a and managed.traffic.in_batch else None
     managed.ledgers.swap(reading, wanted.new, pointed)
-    managed.traffic.acknowledge()
-    retag(ports, tagged(managed, world.inventory), wanted.new)
+    with followed(f"the ledger of {managed.name} is written", f"deployer recover {managed.name}"):
+        managed.traffic.acknowledge()
+        retag(ports, tagged(managed, world.inventory), wanted.new)
     return wanted
 
 

@@ -32,7 +32,8 @@ def history_events(status: ServiceStatus, journal: Journal | None) -> list[Histo
     left = {entry.was_deploy for entry in entries}
     known = [event for deploy in status.deploys for event in _of_ledger(deploy, told, left, holder)]
     found = [*events(entries, holder), *known]
-    return sorted(found, key=lambda event: event.at, reverse=True)
+    # Ids have whole seconds: who is at work began after everything else of the same second.
+    return sorted(found, key=lambda event: (event.at, event.deploy == holder), reverse=True)
 
 
 def _of_ledger(

@@ -14,7 +14,7 @@ from deployer.commands.status import status
 from deployer.output.status import status_lines
 from reconciler.cost.audit import report
 from reconciler.cost.price_list import Prices
-from reconciler.errors import AccessDenied, LedgerUnknown, Refused, SwapLost, ToolError
+from reconciler.errors import AccessDenied, DirtRemains, LedgerUnknown, Refused, SwapLost, ToolError
 from reconciler.machine.host_key import PublicHostKey, make_host_key
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
@@ -95,8 +95,9 @@ def test_rule_1_the_ledger_is_written_before_the_tags(scene: Scene) -> None:
 def test_a_half_done_adoption_is_finished(scene: Scene) -> None:
     """It died between the swap and the tags: the same id, and no second swap."""
     scene.compute.failing["tag"] = AccessDenied("ec2:CreateTags is denied")
-    with pytest.raises(AccessDenied):
+    with pytest.raises(DirtRemains, match="has its ledger") as failed:
         adopt(scene.ports(), yes)
+    assert failed.value.cure == "To finish it         deployer adopt shop"
     ledger = scene.ledger
     scene.compute.failing.clear()
     done = adopt(scene.ports(), yes)

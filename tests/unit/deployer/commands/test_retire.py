@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,10 +11,11 @@ import pytest
 
 from deployer.commands.recover.command import recover
 from deployer.commands.retire import Retirement, retire
-from reconciler.errors import CloudError, Refused, ToolError
+from reconciler.errors import CloudError, DirtRemains, Refused, ToolError
 from reconciler.model.ledger import Kept, Lease
 from reconciler.model.reading import ARecord
 from reconciler.model.tags import Label
+from reconciler.util.signals import Interrupted
 from tests.fakes.scene import Scene
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD
 
@@ -43,6 +45,22 @@ def test_everything_is_kept_and_stands_still(scene: Scene) -> None:
     assert scene.server.is_shut(LIVE_DB)
     assert scene.sweep().clean
     assert set(scene.heap.ids) == resources
+
+
+def test_a_signal_after_the_swap_leaves_it_closed(scene: Scene) -> None:
+    """The ledger says so already: exit 4 and the sweep that finishes it, not "cleaned up"."""
+
+    def stop(act: str) -> None:
+        if act.startswith("shut"):
+            raise Interrupted(signal.SIGTERM)
+
+    scene.acts.then = stop
+    with pytest.raises(DirtRemains, match="nobody of shop is live, but") as failed:
+        retire(scene.ports(), str(LIVE), yes)
+    assert failed.value.cure == "To finish it         reconciler sweep --service shop"
+    scene.acts.then = lambda _: None
+    assert scene.sweep().clean
+    assert scene.server.is_shut(LIVE_DB)
 
 
 def test_a_closed_service_is_opened_again(scene: Scene) -> None:

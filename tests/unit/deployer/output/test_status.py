@@ -171,6 +171,15 @@ def test_history_tells_a_rollback() -> None:
     assert f"{at:%Y-%m-%d %H:%M}  released     v1.4.2" in text
 
 
+def test_who_is_at_work_stands_first_in_its_second() -> None:
+    """A release that began in the second of an adoption began after it."""
+    held = replace(CLEAN, lease=Lease(DEAD, NOW + timedelta(minutes=5), "code"))
+    mine = replace(line(CLEAN, "live", "v1.6.0", 17), id=DEAD, state="releasing", since=NOW)
+    born = replace(line(CLEAN, "live", "v1.5.0", 17), went_live=NOW, since=NOW)
+    lines = history_lines(stands(held, deploys=(born, mine)))
+    assert [one.split()[2] for one in lines if one[:4].isdigit()] == ["at", "released"]
+
+
 def test_a_recovery_shows_everything_before_it_is_written() -> None:
     """What was found, what is doubtful, and the ledger to be."""
     address = LedgerAddress("shop", "Z1", "example.com", "shop.example.com")

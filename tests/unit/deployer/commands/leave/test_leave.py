@@ -15,7 +15,7 @@ from deployer.commands.move.command import move
 from deployer.commands.recover.command import recover
 from deployer.commands.status import status
 from deployer.release.steps.guard import look
-from reconciler.errors import Refused, ToolError
+from reconciler.errors import DirtRemains, Refused, ToolError
 from reconciler.gc.retention import Retention
 from reconciler.machine.activation_gate import GENERATOR, LIST, STATE
 from reconciler.machine.gate_placement import place_open
@@ -218,8 +218,11 @@ def test_adopt_brings_it_back_under_its_own_id(scene: Scene) -> None:
 def test_adopt_waits_until_it_has_left(scene: Scene) -> None:
     """An interrupted `leave` is finished first: tags that it would take off must not come back."""
     scene.compute.failing["untag"] = ToolError("denied")
-    with pytest.raises(ToolError, match="denied"):
+    with pytest.raises(
+        DirtRemains, match="has left, but not everything followed: denied"
+    ) as failed:
         leave(scene.ports(), yes)
+    assert "deployer leave shop" in failed.value.cure
     scene.compute.failing.clear()
     scene.connector.at["10.0.1.17"] = scene.reach.machine("i-17")
     with pytest.raises(Refused, match="still leaving") as refused:
@@ -315,7 +318,7 @@ def test_a_unit_that_need_not_start_is_named(scene: Scene) -> None:
 def test_a_late_order_of_an_older_generation_is_still_older(scene: Scene) -> None:
     """A machine that has obeyed something newer keeps its gate: this run is the late one."""
     place_open(scene.reach.machine("i-17"), GATE, CLEAN.gen + 50, str(LIVE))
-    with pytest.raises(ToolError, match="newer generation"):
+    with pytest.raises(DirtRemains, match="newer generation"):
         leave(scene.ports(), yes)
     assert scene.reach.machine("i-17").path(GENERATOR).exists()
 

@@ -10,7 +10,15 @@ import pytest
 
 from deployer.commands.abort import abort
 from deployer.commands.recover.command import Recovery, Word, recover
-from reconciler.errors import CannotConnect, DatabaseError, LedgerUnknown, Refused, SwapLost
+from reconciler.errors import (
+    CannotConnect,
+    CloudError,
+    DatabaseError,
+    DirtRemains,
+    LedgerUnknown,
+    Refused,
+    SwapLost,
+)
 from reconciler.machine.unit_control import Act, obey
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
@@ -235,11 +243,28 @@ def test_a_living_lease_is_ended_apart(scene: Scene) -> None:
     assert scene.ledger.lease is None
 
 
-def test_a_restored_zone_is_proved_and_the_things_are_tagged_anew(scene: Scene) -> None:
-    """Its id is another, its name is not: `was` names the old id, and all goes on (rule 12)."""
+def restore_zone(scene: Scene) -> None:
+    """The resources name a zone that was deleted; its restored one has another id."""
     for one in list(scene.heap.ids):
         if scene.heap.at(one).tags.get(t.LEDGER) == LEDGER:
             scene.heap.change(one, tags={t.LEDGER: RESTORED})
+
+
+def test_tags_that_failed_after_the_ledger_are_written_by_the_same_command(scene: Scene) -> None:
+    """Exit 4, for the ledger is written; the cure is pasted."""
+    restore_zone(scene)
+    scene.compute.failing["tag"] = CloudError("ec2:CreateTags did not answer")
+    with pytest.raises(DirtRemains, match="is written, but not everything followed") as failed:
+        recover(scene.ports(), yes)
+    assert failed.value.cure == "To finish it         deployer recover shop"
+    scene.compute.failing.clear()
+    recover(scene.ports(), yes)
+    assert scene.heap.at("i-17").tags[t.LEDGER] == LEDGER
+
+
+def test_a_restored_zone_is_proved_and_the_things_are_tagged_anew(scene: Scene) -> None:
+    """Its id is another, its name is not: `was` names the old id, and all goes on (rule 12)."""
+    restore_zone(scene)
     unknown = scene.plan().unknown
     assert "deleted and restored" in unknown[0].problem
     assert not scene.sweep().clean

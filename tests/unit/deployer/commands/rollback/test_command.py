@@ -13,6 +13,7 @@ from deployer import events as e
 from deployer.commands.rollback.command import rollback
 from deployer.commands.rollback.context import choose
 from deployer.commands.rollback.databases import losses
+from deployer.release.lease_terms import LeaseLost
 from reconciler.database.port import Changes
 from reconciler.errors import (
     CloudUnclear,
@@ -24,7 +25,7 @@ from reconciler.errors import (
 )
 from reconciler.model import ledger as ledgers
 from reconciler.model.fencing import FencedAct
-from reconciler.model.ledger import Lease, Live, Previous, Via
+from reconciler.model.ledger import Ending, Lease, Live, Previous, Via
 from reconciler.model.ledger_codec import VALUE_LIMIT, LedgerTooLong, encode
 from reconciler.model.resource import INSTANCE, Gap
 from reconciler.model.tags import Label
@@ -362,6 +363,27 @@ def test_what_waits_for_somebody_elses_lease_is_said(scene: Scene) -> None:
     with pytest.raises(FollowUpFailed) as failed:
         rollback(scene.ports(), emit=take)
     assert "bbbbb" in failed.value.detail
+
+
+def test_each_step_looks_first_whether_the_lease_is_ours(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lease that another ended is lost before the next step asks a machine anything."""
+    monkeypatch.setattr("deployer.release.lease_holder.WATCH", 0.0)
+    told: list[e.Event] = []
+
+    def end(event: e.Event) -> None:
+        told.append(event)
+        if isinstance(event, e.StepDone) and event.step == "lease":
+            lease = scene.ledger.lease
+            assert lease is not None
+            scene.ledger = ledgers.end(
+                scene.ledger, Ending(lease, lease.until + timedelta(hours=1))
+            )
+
+    with pytest.raises(LeaseLost):
+        rollback(scene.ports(), emit=end)
+    assert [one.step for one in told if isinstance(one, e.StepBegan)] == ["lease"]
 
 
 def test_what_does_not_follow_is_said(scene: Scene) -> None:
