@@ -70,8 +70,7 @@ def abort(asked: CliContext, service: str, *, yes: bool) -> int:
     "--not-moved",
     metavar="ID",
     callback=deploy_id,
-    help="Confirm, where a rollback was killed and its ledger is out of reach: clients are still "
-    "led to the machines of ID.",
+    help="Confirm: clients are still led to the machines of ID.",
 )
 @common
 @pass_asked

@@ -3,7 +3,7 @@
 With the ledger readable this is what the sweep does: end an expired lease, then thaw with the
 ledger's generation. With Route 53 out of reach only an operator can know that no commit is in
 flight, and says so with `--deployer-is-dead`; and, where a rollback had begun, that clients are
-still led to the release that was live, with `--not-moved` (adr/0032).
+still led to the release that was live, with `--not-moved` (adr/0028).
 """
 
 from __future__ import annotations

@@ -173,7 +173,7 @@ def hold(asked: CliContext, id_: str, reason: str) -> None:
     if not reason.strip():
         raise ConfigError(
             "a reason is wanted: whoever finds the hold in a year will want it too",
-            cure="Once more     reconciler hold ID --reason 'ticket 4711'",
+            cure="Once more     reconciler hold ID 'ticket 4711'",
         )
     set_hold(*_fleet(asked), id_, reason)
     value = {"id": id_, "hold": reason}

@@ -31,8 +31,6 @@ PLAY = """
 - hosts: localhost
   connection: local
   gather_facts: false
-  module_defaults:
-    group/amazon.aws.aws: {region: eu-west-1}
   tasks:
     - amazon.aws.ec2_security_group:
         name: web

@@ -29,8 +29,6 @@ CASES = (
     (OVER, "up shop"),
     (LEFT, "up shop"),
     (PAUSED, "up shop"),
-    (PAUSED, "thaw shop"),
-    (PAUSED, "traffic shop --follow"),
     (UNREADABLE, "up shop"),
     (UNREADABLE, "rollback shop"),
     (UNREADABLE, "history shop"),

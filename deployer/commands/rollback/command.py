@@ -18,7 +18,7 @@ from deployer.checks import refusals
 from deployer.checks.served import refuse_strangers
 from deployer.checks.service_state import ServiceState, survey_machines
 from deployer.commands.rollback import files
-from deployer.commands.rollback.context import RollbackContext, choose
+from deployer.commands.rollback.context import LOOK, RollbackContext, choose
 from deployer.commands.rollback.databases import (
     count_left_behind,
     give_up_opening,
@@ -91,14 +91,10 @@ def _begin(
     reading, ledger = seen.known()
     service = ports.service
     if ledger.live is None:
-        raise Refused(
-            f"{service.name} has no live deploy to roll back from",
-            cure=f"To see what there is     deployer status {service.name}",
-        )
+        raise Refused(f"{service.name} has no live deploy to roll back from", cure=LOOK)
     if leaving is not None and ledger.live.id != leaving:
         raise Refused(
-            f"{ledger.live.id} is live by now, not {leaving}: nothing was done",
-            cure=f"To see what happened     deployer history {service.name}",
+            f"{ledger.live.id} is live by now, not {leaving}: nothing was done", cure=LOOK
         )
     if ledger.lease is not None:
         reading, ledger = _end_expired(ports, seen, reading, ledger)

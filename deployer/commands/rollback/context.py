@@ -25,6 +25,8 @@ from reconciler.traffic.port import JoinOrder
 _OFFERED = 3
 """So many previous deploys are offered by name; the detail lists all."""
 
+LOOK = "To see what there is     deployer history SERVICE"
+
 
 @dataclass(frozen=True)
 class Opening:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from deployer.commands.rollback.context import RollbackContext
+from deployer.commands.rollback.context import LOOK, RollbackContext
 from reconciler.errors import CannotConnect, CloudError, ToolError
 from reconciler.machine import unit_control
 from reconciler.machine.shell import Shell
@@ -36,7 +36,7 @@ def start(run: RollbackContext) -> str:
     if not machines:
         raise ToolError(
             f"{run.target.id} cannot serve: it has no machines any more",
-            cure=f"To another     deployer rollback {run.target.id.service} --to ID",
+            cure=LOOK,
         )
     asleep = [one for one in machines if one.state in ASLEEP]
     _unmark(run, machines)

@@ -205,10 +205,8 @@ def _load(client: ClientKey) -> paramiko.PKey:
             raise ConfigError(text, cure="ssh-add KEYFILE, and no key below [ssh]") from error
         except (paramiko.SSHException, ValueError, IndexError):
             continue
-    raise ConfigError(
-        f"{client.origin} is not a private SSH key that we can read",
-        cure="write it as OpenSSH does (ed25519, RSA or ECDSA), or correct key below [ssh]",
-    )
+    cure = "write it as OpenSSH does (ed25519, RSA or ECDSA), or correct key below [ssh]"
+    raise ConfigError(f"{client.origin} is not a private SSH key that we can read", cure=cure)
 
 
 class RemoteShell:

@@ -65,7 +65,7 @@ def test_a_key_is_found(key: str, place: tuple[int, int] | None) -> None:
     ("line", "says"),
     [
         ("kep = 2", r"kep: is not a key we know; did you mean keep\? \(at line 3, column 1\)"),
-        ("keep = [", r"is not TOML: .*line \d+"),
+        ("keep = ]", r"is not TOML: .*line \d+"),
     ],
 )
 def test_an_error_names_line_and_column(tmp_path: Path, line: str, says: str) -> None:

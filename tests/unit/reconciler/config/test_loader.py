@@ -279,10 +279,12 @@ def test_every_problem_is_shown_at_once(write: Write) -> None:
     (home / "reconciler.toml").write_text("[breaker]\nshare = 2\n")
     assert problem(home) == (
         "the configuration has 4 problems\n"
-        "services/blog.toml: keep: should be greater than or equal to 1\n"
-        "services/shop.toml: instance.cuont: is not a key we know; did you mean count?\n"
-        "config/reconciler.toml: breaker.share: should be less than or equal to 1\n"
-        "services/b.toml: record: shop.example.com is a's already"
+        "services/blog.toml: keep: should be greater than or equal to 1 (at line 5, column 1)\n"
+        "services/shop.toml: instance.cuont: is not a key we know; did you mean count? "
+        "(at line 35, column 1)\n"
+        "config/reconciler.toml: breaker.share: should be less than or equal to 1 "
+        "(at line 2, column 1)\n"
+        "services/b.toml: record: shop.example.com is a's already (at line 1, column 1)"
     )
 
 
