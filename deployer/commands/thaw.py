@@ -124,12 +124,7 @@ def _open_alone(ports: Ports, server: DatabaseServer, name: str, act: FencedAct)
     claimed = claims(server.databases(), str(ports.managed.address))
     others = [one.info for one in claimed if one.info.memory is not None and one.info.name != name]
     for info in others:
-        if info.memory is not None and info.memory.state is State.OPEN:
-            raise Refused(
-                f"{info.name} of {info.memory.deploy} takes writes: only the ledger says whether "
-                f"it is the live one, or {name}",
-                cure="Wait for the ledger",
-            )
+        _refuse_taking_writes(info, name)
     prepared = server.prepare_thaw(name, act)
     try:
         for info in others:
@@ -137,6 +132,15 @@ def _open_alone(ports: Ports, server: DatabaseServer, name: str, act: FencedAct)
         prepared.commit()
     finally:
         prepared.close()
+
+
+def _refuse_taking_writes(info: DatabaseInfo, wanted: str) -> None:
+    if info.memory is not None and info.memory.state is State.OPEN:
+        raise Refused(
+            f"{info.name} of {info.memory.deploy} takes writes: only the ledger says whether "
+            f"it is the live one, or {wanted}",
+            cure="Wait for the ledger",
+        )
 
 
 def _refuse_said(ports: Ports) -> None:

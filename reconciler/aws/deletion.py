@@ -134,14 +134,19 @@ def judged(resource: Resource, error: CloudError | AccessDenied) -> Outcome:
         return Outcome(
             resource, OutcomeStatus.UNSEEN, "AWS does not find it, which proves nothing yet"
         )
-    if code == "InvalidSnapshot.InUse":
-        beside = f"release beside it: deployer up … --despite {resource.id}"
-        said = f"{error.message}: deregister that image, if nobody needs it; or {beside}"
-        return Outcome(resource, OutcomeStatus.BLOCKED, said)
-    if code == "OperationNotPermitted" and resource.kind == IMAGE:
-        lift = f"aws ec2 disable-image-deregistration-protection --image-id {resource.id}"
-        said = f"{error.message}: {lift}; until then it is kept"
-        return Outcome(resource, OutcomeStatus.BLOCKED, said)
+    if said := _by_others(resource, code):
+        return Outcome(resource, OutcomeStatus.BLOCKED, f"{error.message}: {said}")
     if _IN_THE_WAY.search(code) or code in _WRONG_STATE:
         return Outcome(resource, OutcomeStatus.BLOCKED, error.message)
     return Outcome(resource, OutcomeStatus.FAILED, error.message)
+
+
+def _by_others(resource: Resource, code: str) -> str:
+    """What a person can do about a use or a protection that only people end; '' if it is none."""
+    if code == "InvalidSnapshot.InUse":
+        beside = f"release beside it: deployer up … --despite {resource.id}"
+        return f"deregister that image, if nobody needs it; or {beside}"
+    if code == "OperationNotPermitted" and resource.kind == IMAGE:
+        lift = f"aws ec2 disable-image-deregistration-protection --image-id {resource.id}"
+        return f"{lift}; until then it is kept"
+    return ""

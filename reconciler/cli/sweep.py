@@ -167,10 +167,8 @@ class _Run:
         self.edges.located = lambda one: frozen.address(one, placed(configured[one]))
         fleet = self.fleet((), scope)
         plan = foresee(fleet, inventory, frozen)
-        agree = partial(files.agree, name)
-        return self._watched(
-            lambda approve: execute(fleet, plan, agree, self._tell, approve=approve)
-        )
+        run = partial(execute, fleet, plan, partial(files.agree, name), self._tell)
+        return self._watched(lambda approve: run(approve=approve))
 
     def _watched(self, work: Callable[[Approve], SweepResult]) -> SweepResult:
         """The result of `work`, with its stream, its notices and its entries in the journal."""

@@ -36,8 +36,7 @@ def as_resources(
     found = [_resource(claim, ledger, place) for claim in mine]
     names = {claim.info.name for claim in mine}
     infos = tuple(info for info in infos if info.name not in names)
-    others = {info.memory.ledger for info in infos if info.memory} - {ledger}
-    for other in sorted(others):
+    for other in sorted({info.memory.ledger for info in infos if info.memory} - {ledger}):
         theirs = (claim for claim in claims(infos, other) if claim.deploy.service == service)
         found += [_resource(claim, other, place) for claim in theirs if _names(claim, other)]
     terms = BillingTerms(server=server, server_gb=whole)

@@ -37,10 +37,9 @@ def with_names(
 ) -> Snapshot:
     """The snapshot with the other names in its roots, for the services that need them."""
     needing = _needing(world, asks)
-    wanted = [service for service in services if service.name in needing]
     answers: dict[tuple[int, LedgerAddress], Answer] = {}
     roots = dict(world.roots)
-    for one in wanted:
+    for one in (service for service in services if service.name in needing):
         zones = (id(one.ledgers), _zones_of(one.address))
         if zones not in answers:
             answers[zones] = _list(one)

@@ -113,13 +113,7 @@ class SshServiceAccess:
                 "reach.machines = false in reconciler.toml",
                 cure="where machines are reached     reconciler sweep",
             )
-        tag = machine.tags.get(t.HOST_KEY)
-        if not tag:
-            raise CannotConnect(
-                f"{machine.id} carries no {t.HOST_KEY}: its host key is not known",
-                kind="host-key-mismatch",
-                cure="adopt it with its host key, or release again",
-            )
+        tag = _host_key_tag(machine)
         address = reached_at(self._service, machine)
         return self._connector.connect(address, parse_pinned(tag), FOLLOW_UP_WAIT)
 
@@ -137,3 +131,13 @@ class SshServiceAccess:
             if self._server is None:
                 self._server = self._open()
             return self._server
+
+
+def _host_key_tag(machine: Resource) -> str:
+    if tag := machine.tags.get(t.HOST_KEY):
+        return tag
+    raise CannotConnect(
+        f"{machine.id} carries no {t.HOST_KEY}: its host key is not known",
+        kind="host-key-mismatch",
+        cure="adopt it with its host key, or release again",
+    )

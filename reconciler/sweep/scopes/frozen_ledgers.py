@@ -67,10 +67,7 @@ def encode(frozen: FrozenLedgers) -> bytes:
         {
             "scope": frozen.scope,
             "inventory": frozen.inventory,
-            "services": {
-                name: {"address": asdict(address), **_answer_json(answer)}
-                for name, (address, answer) in frozen.answers.items()
-            },
+            "services": {name: _service_json(*read) for name, read in frozen.answers.items()},
             "lost": {name: documents.error_json(error) for name, error in frozen.lost.items()},
             "rows": [documents.read_json(read) for read in frozen.rows],
             "placed": dict(frozen.placed),
@@ -92,6 +89,10 @@ def decode(body: bytes) -> FrozenLedgers:
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"this {FORMAT} is damaged: {error}") from error
+
+
+def _service_json(address: LedgerAddress, answer: Reading | ToolError) -> Document:
+    return {"address": asdict(address), **_answer_json(answer)}
 
 
 def _answer_json(answer: Reading | ToolError) -> Document:
