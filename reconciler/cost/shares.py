@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from reconciler.cost.estimate import Sum, add
+from reconciler.cost.estimate import Sum
 from reconciler.cost.price_list import Prices
 from reconciler.cost.rates import rate
 from reconciler.model.resource import DATABASE, Resource
@@ -59,8 +59,3 @@ def _share(database: Resource, server: Resource, prices: Prices) -> DatabaseShar
     monthly = price.monthly * part if part is not None else Decimal(0)
     unknown = int(bool(price.missing) or part is None)
     return DatabaseShare(database, server, part, Sum(monthly, resources=1, unknown=unknown))
-
-
-def total(shares: Iterable[DatabaseShare]) -> Sum:
-    """The sum of shares."""
-    return add(share.cost for share in shares)
