@@ -99,8 +99,8 @@ class Rounds:
         first = self._run("bad", kill=True)
         self.emulator.weather.unlink()
         words = (
-            f"Functions and one call in {EVERY} to EC2 were throttled, and a worker was killed; with "
-            "ledgers that cannot be read the run has to fail"
+            f"Functions and one call in {EVERY} to EC2 were throttled, and a worker was killed; "
+            "with ledgers that cannot be read the run has to fail"
         )
         yield self._said(words, first)
         if first.status != "FAILED" or first.report["counts"]["failed"] < len(failing):
