@@ -12,6 +12,7 @@ event of a death has to start a young sweep. Figures: docs/benchmarks.md.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -49,10 +50,15 @@ def main() -> None:
             said = [measured(), "", *printed(rounds.measure())]
             said += printed(package.measured(archive, str(every[0].place)))
             said += printed([f"Unpacked it has {size / 2**20:.0f} MiB."])
-    lines = [f"{one}\n" if one.endswith(".") else one for one in said]
     if count >= 1000:
         titles = {name: title for name, (title, _) in PARTS.items()}
-        write(titles, {"scale": "\n".join(lines)})
+        write(titles, {"scale": section(said)})
+
+
+def section(lines: Iterable[str]) -> str:
+    """The lines as Markdown: a paragraph each, but for the rows of a table."""
+    text = "\n".join(one if one.startswith("|") else f"\n{one}\n" for one in lines)
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def printed(lines: Iterable[str]) -> list[str]:

@@ -98,7 +98,10 @@ class Rounds:
         self.emulator.weather.touch()
         first = self._run("bad", kill=True)
         self.emulator.weather.unlink()
-        words = f"A worker was killed while it ran, and one call in {EVERY} to EC2 was throttled"
+        words = (
+            f"Functions and one call in {EVERY} to EC2 were throttled, and a worker was killed; "
+            "with ledgers that cannot be read the run has to fail"
+        )
         yield self._said(words, first)
         if first.status != "FAILED" or first.report["counts"]["failed"] < len(failing):
             raise SystemExit(f"a run with failing scopes passed: {first.report['counts']}")
