@@ -6,6 +6,7 @@ only reads. What doctor cannot know is listed in docs/bad-days.md with the step 
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shlex
 import subprocess
@@ -251,6 +252,18 @@ def _full_of_tags(shop: Shop) -> Iterator[None]:
     ec2.delete_tags(Resources=[machine], Tags=tags)
 
 
+@contextmanager
+def _small_subnet(shop: Shop) -> Iterator[None]:
+    """The configured subnet has fewer addresses than a release makes machines."""
+    ec2, vpc = shop.aws("ec2"), live_instance(shop)["VpcId"]
+    network = ipaddress.ip_network(ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["CidrBlock"])
+    small = str(list(network.subnets(new_prefix=28))[-1])
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=small)["Subnet"]["SubnetId"]
+    change(shop, *instance(f'subnets = ["{subnet}"]\ncount = 12'))
+    yield
+    ec2.delete_subnet(SubnetId=subnet)
+
+
 def _committed(name: str, text: str) -> Happens:
     """A file that is in the repository, and what git ships of it."""
 
@@ -335,6 +348,7 @@ WORLD: dict[str, tuple[Happens, str, Exit, tuple[str, ...]]] = {
         ("has 9000 kB left", "du -xh"),
     ),
     "no room for tags": (_full_of_tags, "tags", Exit.REFUSED, ("AWS takes 50", "delete-tags")),
+    "a small subnet": (_small_subnet, "addresses", Exit.REFUSED, ("12 free addresses",)),
     "LFS pointers": (
         _committed("logo.png", POINTER),
         "code",
