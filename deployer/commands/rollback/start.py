@@ -34,10 +34,7 @@ def start(run: RollbackContext) -> str:
     """Start what is stopped, wait for its addresses, and order every machine to run the app."""
     machines = run.seen.machines(run.target.id)
     if not machines:
-        raise ToolError(
-            f"{run.target.id} cannot serve: it has no machines any more",
-            cure=LOOK,
-        )
+        raise ToolError(f"{run.target.id} cannot serve: it has no machines any more", cure=LOOK)
     asleep = [one for one in machines if one.state in ASLEEP]
     _unmark(run, machines)
     run.machines = _running(run, machines, bool(asleep))
