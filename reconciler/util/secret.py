@@ -57,6 +57,9 @@ class Reference:
         return f"{self.scheme}:{self.value}"
 
 
+_FILL = "write the secret into it, or correct the reference"
+
+
 def resolve(reference: Reference, from_ssm: Callable[[str], str]) -> Secret:
     """The secret that `reference` names; `from_ssm` reads one parameter of AWS SSM.
 
@@ -68,9 +71,7 @@ def resolve(reference: Reference, from_ssm: Callable[[str], str]) -> Secret:
         value = _from_env(reference) if reference.scheme == "env" else _from_file(reference)
     value = value.removesuffix("\n").removesuffix("\r")  # whoever wrote it used an editor, or echo
     if not value:
-        raise ConfigError(
-            f"{reference} is empty", cure="write the secret into it, or correct the reference"
-        )
+        raise ConfigError(f"{reference} is empty", cure=_FILL)
     return Secret(value)
 
 

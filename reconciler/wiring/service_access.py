@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FOLLOW_UP_WAIT = 20.0
 """Seconds to try to reach a machine that should be up: it is not booting."""
 
+_ELSEWHERE = "where machines are reached     reconciler sweep"
+
 
 class SshConnector:
     """SSH to the machines of one service, as configured."""
@@ -109,10 +111,7 @@ class SshServiceAccess:
         from reconciler.machine.host_key import parse_pinned  # a slow import
 
         if self._connector is None:
-            raise NotTried(
-                "reach.machines = false in reconciler.toml",
-                cure="where machines are reached     reconciler sweep",
-            )
+            raise NotTried("reach.machines = false in reconciler.toml", cure=_ELSEWHERE)
         tag = _host_key_tag(machine)
         address = reached_at(self._service, machine)
         return self._connector.connect(address, parse_pinned(tag), FOLLOW_UP_WAIT)
