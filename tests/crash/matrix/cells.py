@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 
 from reconciler.exit_codes import Exit
-from tests.crash.invariants import Before
+from tests.crash.invariants import Before, wait_for
 from tests.crash.matrix.command import FOLLOW, NEW_LIVE, OLD_LIVE, SWEEP, Command, perform, play
 from tests.crash.matrix.stage import Stage
 from tests.crash.proxies import Blow, Fault
@@ -174,6 +174,7 @@ def _clients(stage: Stage, command: Command) -> Iterator[None]:
     """Clients watch while the body runs: no question failed, no acknowledged order is missing."""
     with Witness(stage, every=PATIENCE).watching() as witness:
         yield
+        wait_for(lambda: bool(witness.asked))  # a command may end before their first question
     assert stage.failures(witness.errors) == []
     assert witness.asked > 0
     live = str(stage.get()["database"])
