@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -17,7 +18,7 @@ from tests.bench.measure import Box, Figures
 from tests.crash.invariants import wait_for
 
 _ROUND = "DescribeTags"
-"""What every round asks first; a young one asks it once."""
+"""What every round asks first."""
 _ACT = "TerminateInstances"
 _LONG = 600.0
 """Seconds; a full round of a large fleet takes minutes."""
@@ -64,6 +65,7 @@ def _idle(box: Box, loop: psutil.Process, count: int) -> Figures:
     memory = loop.memory_info().rss / (1 << 20)
     calls = Counter(_actions(box))
     each = {name: round(times / count) for name, times in sorted(calls.items())}
+    each = {name: times for name, times in each.items() if times}
     return Figures(wall / count, cpu / count, memory, 0, each)
 
 
@@ -98,11 +100,17 @@ def _actions(box: Box) -> list[str]:
 
 
 def _round_that_acted(box: Box) -> list[str]:
-    """The actions of that round, once the next has begun; none before."""
-    rounds: list[list[str]] = []
+    """The actions of that round, once the next has begun; none before.
+
+    It reads tags twice: first of all, and right before it acts.
+    """
+    parts: list[list[str]] = []
     for action in _actions(box):
         if action == _ROUND:
-            rounds.append([])
-        if rounds:
-            rounds[-1].append(action)
-    return next((one for one in rounds[:-1] if _ACT in one), [])
+            parts.append([])
+        if parts:
+            parts[-1].append(action)
+    for before, part in pairwise(parts[:-1]):
+        if _ACT in part:
+            return before + part
+    return []

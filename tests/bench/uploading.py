@@ -30,7 +30,8 @@ _WORDS = f"""\
 {SIZE // 1_000_000} MB of random bytes to a machine of the sandbox over an open session, as a
 release copies its code, beside `scp` with the same key, which connects in its time; {PAIRS} pairs
 in turn. Both ends and the network are this computer: client and server share its processors. The
-server is the sandbox's, in Python, for both.
+server is the sandbox's, in Python, for both; behind it `scp -O` has a `scp` of its own, in C, and
+ours SFTP, in Python.
 """
 
 
@@ -81,7 +82,7 @@ def _pair(machine: Machine, key: str, source: Path, *, ours_first: bool) -> tupl
 def _scp(machine: Machine, key: str, source: Path) -> float:
     target = machine.target
     options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR")
-    words = ["scp", "-q", "-i", key, "-P", str(target.port), *(f"-o{one}" for one in options)]
+    words = ["scp", "-O", "-q", "-i", key, "-P", str(target.port), *(f"-o{one}" for one in options)]
     began = time.perf_counter()
     subprocess.run([*words, source, f"{target.user}@{target.host}:{_UPLOAD}"], check=True)
     return time.perf_counter() - began

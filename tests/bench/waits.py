@@ -54,7 +54,10 @@ Where a goal is missed, and why:
 - `up` asks some things twice, one after the other: who stands at the record's addresses and what
   disks he has, before the lease and, to copy him as he is, again under it; the database's address,
   for the guard and for the step; and a sweep follows it, which reads the index once more after it
-  has shown the new machines. None of it is needed by a rule, but each step stands by itself.
+  has shown the new machines. Each step reads for itself; whether it may use an earlier reading has
+  not been examined against the rules.
+- `status` waits for four calls in a row: who, the zone beside the index, the things, the ledger. A
+  busy computer that sends one of the things' calls late makes it look like five.
 - A round trip of SSH takes what it takes on this computer, and is in the rest.
 """
 
