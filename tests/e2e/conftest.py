@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.faults import FaultClient
+from tests.crash.invariants import Shop
+from tests.crash.unchanged_service import Grounds
 from tests.e2e.balanced import box, shop, unadopted
 from tests.support.adoption import adopt
 from tests.support.company import Company
@@ -60,3 +64,20 @@ def adopted(company: Company) -> Company:
 def faults(company: Company) -> FaultClient:
     """The cloud's bad days."""
     return company.sandbox.faults()
+
+
+@pytest.fixture(scope="module")
+def grounds(running_sandbox: Sandbox) -> Grounds:
+    """Adopted once for the module."""
+    return Grounds(running_sandbox)
+
+
+@pytest.fixture
+def adopted_shop(grounds: Grounds) -> Iterator[Shop]:
+    """The shop under a ledger; its configuration is put back."""
+    shop = grounds.ready()
+    text = shop.service_file().read_text()
+    try:
+        yield shop
+    finally:
+        shop.service_file().write_text(text)

@@ -18,14 +18,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from deployer.sandbox.control.client import Sandbox
-from deployer.sandbox.control.options import ELASTIC, Options
 from reconciler.exit_codes import Exit
 from tests.crash.invariants import Shop, query, swap_record
-from tests.crash.unchanged_service import Grounds, told, untouched
-from tests.e2e.probes import live_instance, on_machine, writable
+from tests.crash.unchanged_service import told, untouched
+from tests.e2e.probes import live_instance, on_machine
 from tests.support.company import RECORD as RECORD_NAME
-from tests.support.company import Change, Company
+from tests.support.company import Change
 
 RECORD = '^record  = "shop.example.test"'
 UNITS = r'^units    = \["shop"\]'
@@ -133,23 +131,6 @@ UNREADABLE: dict[str, tuple[str, str, str]] = {
     ),
 }
 """Found when the file is read, so by every command; the words are of the message."""
-
-
-@pytest.fixture(scope="module")
-def grounds(running_sandbox: Sandbox) -> Grounds:
-    """Adopted once for the module."""
-    return Grounds(running_sandbox)
-
-
-@pytest.fixture
-def adopted_shop(grounds: Grounds) -> Iterator[Shop]:
-    """The shop under a ledger; its configuration is put back."""
-    shop = grounds.ready()
-    text = shop.service_file().read_text()
-    try:
-        yield shop
-    finally:
-        shop.service_file().write_text(text)
 
 
 def change(shop: Shop, line: str, to: str) -> None:
@@ -370,79 +351,6 @@ ADMINS: dict[str, tuple[str, Exit, str]] = {
     "not a URL": ("admin@host", Exit.USAGE, "admin"),
 }
 """Values of `database.admin`, and what is said; never the password."""
-
-
-@contextmanager
-def _open_transaction(shop: Shop) -> Iterator[None]:
-    """Somebody has written, and neither commits nor ends."""
-    change(shop, "^engine   = ", 'max_wait = "1s"\nengine   = ')
-    with shop.open_writer():
-        yield
-
-
-@contextmanager
-def _short_freeze(shop: Shop) -> Iterator[None]:
-    """Less than any copy takes."""
-    change(shop, "^engine   = ", 'max_freeze = "100ms"\nengine   = ')
-    yield
-
-
-@contextmanager
-def _slow_migration(shop: Shop) -> Iterator[None]:
-    """The migration alone takes longer than writes may be refused."""
-    change(shop, "^engine   = ", 'max_freeze = "2s"\nengine   = ')
-    change(shop, "^migrate  = .*", 'migrate = ["sleep 30"]')
-    yield
-
-
-FREEZE: dict[str, tuple[Happens, tuple[str, ...]]] = {
-    "open transaction": (_open_transaction, ("writers still open after 1s", "pid ", "max_wait")),
-    "short freeze": (_short_freeze, ("max_freeze = 0.1s", "raise database.max_freeze")),
-    "slow migration": (_slow_migration, ("max_freeze = 2s", "raise database.max_freeze")),
-}
-"""What nothing but the freeze itself can find: what happens, and what `up` says."""
-
-
-@pytest.mark.parametrize("name", FREEZE)
-def test_a_mistake_that_the_freeze_finds_is_named(adopted_shop: Shop, name: str) -> None:
-    """Exit 1 with cause and cure; nothing is left, and live takes writes again at once."""
-    happens, words = FREEZE[name]
-    before = adopted_shop.resources()
-    with happens(adopted_shop):
-        told(adopted_shop.deployer("up", "shop", "--ref", "v1.5.0"), Exit.FAILED, *words)
-    assert adopted_shop.resources() == before
-    assert writable(adopted_shop) == ["shop"]
-    assert adopted_shop.version() == "v1.4.2"
-
-
-@pytest.fixture(scope="module")
-def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    """A company whose machines are reached at public addresses, which security groups guard."""
-    box = Sandbox.at(tmp_path_factory.mktemp("public") / "box")
-    box.up(Options(shape=ELASTIC))
-    company = Company(box)
-    company.adopt()
-    yield company
-    box.down()
-
-
-@pytest.mark.parametrize(("port", "check"), [(2222, "ssh"), (8080, "smoke")])
-def test_a_security_group_that_closes_a_port_is_named(
-    public: Company, port: int, check: str
-) -> None:
-    """The port is silent, as on EC2: doctor says which, and that a security group may be why."""
-    ec2 = public.aws("ec2")
-    [group] = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["company"]}])[
-        "SecurityGroups"
-    ]
-    rule = {"GroupId": group["GroupId"], "IpProtocol": "tcp", "FromPort": port, "ToPort": port}
-    ec2.revoke_security_group_ingress(**rule, CidrIp="127.0.0.0/8")
-    try:
-        said = public.deployer("doctor", "shop")
-    finally:
-        ec2.authorize_security_group_ingress(**rule, CidrIp="127.0.0.0/8")
-    told(said, said.code, f"✗ shop     {check:<11} ", str(port), "security group")
-    assert said.code in (Exit.REFUSED, Exit.FAILED)
 
 
 @pytest.mark.parametrize("name", WORLD)

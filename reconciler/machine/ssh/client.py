@@ -51,11 +51,7 @@ logging.getLogger("paramiko").propagate = False
 
 
 def connect(
-    target: SshTarget,
-    host_key: PinnedKey,
-    client: ClientKey,
-    backoff: Backoff,
-    route: SshRoute,
+    target: SshTarget, host_key: PinnedKey, client: ClientKey, backoff: Backoff, route: SshRoute
 ) -> RemoteShell:
     """See `reconciler.machine.ssh.connect`."""
 
