@@ -24,7 +24,7 @@ _OFFERED = re.compile(
 )
 _SAMPLES = (
     (r"^despite$|^options$", ""),
-    (r"_program", "deployer"),
+    (r"_program|_policy_of", "deployer"),
     (r"duration", "2h"),
     (r"most", "10"),
     (r"deploy|live|target|^named$|\bid\b|to\b|spare", "shop/20261123T031502Z-7kq2m"),
