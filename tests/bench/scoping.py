@@ -27,16 +27,18 @@ Calls are those to EC2 and Route 53; STS is asked once an account, and for its r
 def measure(folder: Path) -> Iterator[str]:
     """Sweeps of ten, a hundred and a thousand scopes."""
     yield _WORDS
-    rows: list[str] = []
+    rows, verdicts = list[str](), list[str]()
     for size in SIZES:
         with serve("tests.bench.scope_server", str(size)) as box:
             config = configure(folder / str(size), members(size), "")
             one = box.run(company.sweep(config), folder / f"{size}.log")
         rows.append(_row(size, one))
-        yield from _verdicts(size, one) if size == SIZES[-1] else ()
+        verdicts = list(_verdicts(size, one))
     yield from table(
         "scopes | seconds | CPU s | MiB | exit | calls a scope | for the ledgers", rows
     )
+    yield ""
+    yield from verdicts
 
 
 def _of_scopes(one: Figures) -> int:
