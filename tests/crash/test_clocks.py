@@ -63,6 +63,26 @@ def test_a_reconciler_whose_clock_is_wrong_ends_no_lease_early_or_late(
     stage.assert_as_before(before)
 
 
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize(
+    ("off", "code", "words"),
+    [
+        (DAY, Exit.ACCESS, "✗ shop     clock       the clock of this computer is"),
+        (-120, Exit.DONE, "! shop     clock       the clock of this computer is"),
+    ],
+)
+def test_doctor_says_by_how_much(
+    stage: Stage, off: int, code: Exit, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found before AWS refuses a signature: a failure where it would, else a warning."""
+    monkeypatch.setenv(CLOCK, str(off))
+    done = play(stage, ("deployer", "doctor", "shop"))
+    assert done.code == code, done
+    assert words in done.out
+    assert ("ahead of AWS" if off > 0 else "behind AWS") in done.out
+    assert "timedatectl set-ntp true" in done.out
+
+
 def test_a_refused_signature_is_said_in_words(
     stage: Stage, before: Before, monkeypatch: pytest.MonkeyPatch
 ) -> None:
