@@ -208,7 +208,7 @@ def test_a_web_page_can_neither_read_nor_change(sandbox: Sandbox, tmp_path: Path
     assert set(results) == {"secret", "faults", "blind faults", "reset", "blind", "delete"}
     readable = {name: text for name, text in results.items() if not text.startswith("blocked")}
     assert {name: text for name, text in readable.items() if text != "0 "} == {}, "nothing is read"
-    none = {"rules": [], "lag": 0.0, "limits": 0.0, "images": "", "latency": 0.0}
+    none = {"rules": [], "lag": 0.0, "limits": 0.0, "images": "", "latency": 0.0, "pace": 0.0}
     assert sandbox.faults().list() == none
     assert [one["state"] for one in sandbox.status()["instances"]] == ["running"]
 

@@ -144,7 +144,8 @@ class ApiMiddleware:
             log.exception("not implemented: %s:%s", call.service, call.action)
             return not_implemented(call)
         reply = Response(b"".join(chunks), status, headers)
-        if reply.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:  # moto's own, for what it lacks
+        is_s3s = call.service == "s3" and reply.status_code == HTTPStatus.NOT_IMPLEMENTED
+        if reply.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR and not is_s3s:  # moto lacks it
             log.warning(
                 "failed: %s:%s: %s", call.service, call.action, reply.get_data(as_text=True)
             )

@@ -138,8 +138,9 @@ def test_an_abort_explains_a_machine_that_ended(scene: Scene) -> None:
     scene.compute.booting = True
 
     def swept(_: object) -> None:
-        abort(scene)
-        scene.heap.change(run.created.launched[0], state="shutting-down")
+        if run.created.launched:  # not at the notes of what it will cost
+            abort(scene)
+            scene.heap.change(run.created.launched[0], state="shutting-down")
 
     run = replace(run, emit=swept)
     with pytest.raises(LeaseLost, match="ended by an operator"):

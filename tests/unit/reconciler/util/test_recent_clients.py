@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
+
 from reconciler.aws.client.session import READS, Aws
 from reconciler.model.tags import AccountRegion
 from reconciler.util.recent_clients import MOST, RecentClients
@@ -19,9 +21,10 @@ def test_the_oldest_is_dropped_first() -> None:
     assert dropped == ["b", "a"]
 
 
-def test_a_client_that_was_dropped_is_made_again(api: Api) -> None:
+def test_a_client_that_was_dropped_is_made_again(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """The account is not checked again, and the other clients still work."""
     del api
+    monkeypatch.setattr("reconciler.aws.client.session.RECENT", RecentClients())
     first = Aws(PLACE)
     before = first.client("ec2", READS)
     assert first.client("ec2", READS) is before
