@@ -10,7 +10,6 @@ from tests.crash.matrix.command import (
     NEW_LIVE,
     PAUSE,
     RESUME,
-    ROLLBACK,
     SWEEP,
     UP,
     Command,
@@ -29,9 +28,7 @@ from tests.crash.matrix.stage import Stage
 from tests.crash.matrix.variants import (
     EITHER,
     MAY_COMMIT,
-    ROLLING_BACK,
-    assert_both_stand,
-    released,
+    rolling_back,
 )
 from tests.crash.proxies import Fault
 
@@ -83,19 +80,7 @@ TRAFFIC_VARIANTS = (
         shape=RoutesStage.name,
         rows=OF_OTHER_ROUTES,
     ),
-    Command(
-        "rollback, behind several routes",
-        ROLLBACK,
-        ROLLING_BACK,
-        released,
-        may_end=EITHER,
-        codes=MAY_COMMIT,
-        spoils=True,
-        shape=RoutesStage.name,
-        rows=OF_OTHER_ROUTES,
-        settled=assert_both_stand,
-        discards=True,
-    ),
+    rolling_back("rollback, behind several routes", RoutesStage.name, OF_OTHER_ROUTES),
     Command(
         "sweep, switching several routes",
         SWEEP,
@@ -145,18 +130,10 @@ TRAFFIC_VARIANTS = (
         shape=RecordInBucketStage.name,
         rows=OF_BUCKETS_AND_THE_RECORD,
     ),
-    Command(
+    rolling_back(
         "rollback, the record following a ledger in S3",
-        ROLLBACK,
-        ROLLING_BACK,
-        released,
-        may_end=EITHER,
-        codes=MAY_COMMIT,
-        spoils=True,
-        shape=RecordInBucketStage.name,
-        rows=OF_BUCKETS_AND_THE_RECORD,
-        settled=assert_both_stand,
-        discards=True,
+        RecordInBucketStage.name,
+        OF_BUCKETS_AND_THE_RECORD,
     ),
     Command(
         "sweep, pointing the record after a ledger in S3",

@@ -79,6 +79,23 @@ def assert_both_stand(stage: Stage, before: Before) -> None:
     stage.assert_one_release_more(before, machines=stage.machines)
 
 
+def rolling_back(name: str, shape: str, rows: str) -> Command:
+    """A rollback to running machines, on that stage: of its requests these are rows."""
+    return Command(
+        name,
+        ROLLBACK,
+        ROLLING_BACK,
+        released,
+        may_end=EITHER,
+        codes=MAY_COMMIT,
+        spoils=True,
+        shape=shape,
+        rows=rows,
+        settled=assert_both_stand,
+        discards=True,
+    )
+
+
 def _left_after(stage: Stage, _: Before) -> None:
     """What was live carries nothing of ours, and serves on through a sweep of another week."""
     there, machines = stage.resources(), stage.serving()
@@ -174,19 +191,7 @@ VARIANTS = (
         shape=BALANCER,
         rows=OF_BALANCERS,
     ),
-    Command(
-        "rollback, behind a load balancer",
-        ROLLBACK,
-        ROLLING_BACK,
-        released,
-        may_end=EITHER,
-        codes=MAY_COMMIT,
-        spoils=True,
-        shape=BALANCER,
-        rows=OF_BALANCERS,
-        settled=assert_both_stand,
-        discards=True,
-    ),
+    rolling_back("rollback, behind a load balancer", BALANCER, OF_BALANCERS),
     Command(
         "sweep, of a target group",
         SWEEP,
@@ -234,19 +239,7 @@ VARIANTS = (
         shape=ELASTIC,
         rows=OF_ELASTIC,
     ),
-    Command(
-        "rollback, with an Elastic IP",
-        ROLLBACK,
-        ROLLING_BACK,
-        released,
-        may_end=EITHER,
-        codes=MAY_COMMIT,
-        spoils=True,
-        shape=ELASTIC,
-        rows=OF_ELASTIC,
-        settled=assert_both_stand,
-        discards=True,
-    ),
+    rolling_back("rollback, with an Elastic IP", ELASTIC, OF_ELASTIC),
     Command(
         "sweep, moving an Elastic IP",
         SWEEP,
