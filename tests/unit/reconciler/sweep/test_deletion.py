@@ -100,6 +100,19 @@ def test_a_disk_whose_tags_are_not_shown_is_as_it_was_last_seen(scene: Scene) ->
     assert [one.status for one in outcomes] == [OutcomeStatus.BLOCKED]
 
 
+def test_a_disk_whose_tags_cannot_be_read_keeps_its_machine(scene: Scene) -> None:
+    """What is not known may be a hold: the machine would take the disk along."""
+    gap = Gap(PLACE, VOLUME, "throttled")
+    garbage = scene.plan().services[0].deletes
+    once("tags", lambda: scene.heap.gaps.append(gap), scene)
+    outcomes = {
+        one.resource.id: one for one in Collector(scene.managed, print, SOON).collect(garbage)
+    }
+    assert outcomes["i-41"].status is OutcomeStatus.FAILED
+    assert "throttled" in outcomes["i-41"].text
+    assert {"i-41", "vol-41"} <= scene.heap.ids
+
+
 def test_nobody_looks_at_a_machine_in_the_moment_after_its_termination(scene: Scene) -> None:
     """No machine ends at once: the first look is worth its call only after a wait."""
     pace = replace(SOON, sleep=lambda _: scene.acts.append("wait"))
