@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shutil import which
 
 import pytest
 
 from reconciler.errors import CommandFailed, ConfigError, StaleAct
 from reconciler.machine import unit_script
-from reconciler.machine.activation_gate import STATE, ActivationGate, boot_script, unit_name
+from reconciler.machine.activation_gate import LOCK, STATE, ActivationGate, boot_script, unit_name
 from reconciler.machine.clone_check import verify_quarantine
-from reconciler.machine.unit_control import HALT, Act, MachineState, Run, obey, obey_script, observe
+from reconciler.machine.unit_control import (
+    HALT,
+    Act,
+    MachineState,
+    Run,
+    obey,
+    obey_script,
+    observe,
+)
 from reconciler.machine.unit_state import digest
 from tests.fakes.machine import FakeMachine, clone_of
 
@@ -152,6 +163,23 @@ def test_acts_at_once_end_as_the_newest_says(machine: FakeMachine) -> None:
     assert outcomes[1] == "done"
     assert machine.active() == ALL
     assert observe(machine, GATE).generation == 49
+
+
+def test_an_act_waits_until_the_one_before_it_has_ended(machine: FakeMachine) -> None:
+    """Nothing of it happens while the lock is held."""
+    asked = machine.path("/asked")
+    machine.write("/bin/flock", f'#!/bin/sh\ntouch {asked}\nexec {which("flock")} "$@"\n', 0o755)
+    machine.write(LOCK, "")
+    with machine.path(LOCK).open("w") as held, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        act = pool.submit(obey, machine, GATE, CANDIDATE)
+        while not asked.exists() and not act.done():
+            time.sleep(0.01)
+        assert not act.done()
+        assert machine.active() == set()
+        fcntl.flock(held, fcntl.LOCK_UN)
+        act.result(timeout=30)
+    assert machine.active() != set()
 
 
 def test_a_unit_that_fails_shows_its_journal(machine: FakeMachine) -> None:

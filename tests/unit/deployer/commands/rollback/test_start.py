@@ -98,6 +98,38 @@ def test_a_counted_release_gets_the_addresses_of_now(scene: Scene) -> None:
     assert scene.ledgers.pointed_at(scene.address) == (NEW,)
 
 
+def test_an_address_that_comes_after_the_start_is_waited_for(scene: Scene) -> None:
+    """EC2 shows a machine as running before it shows what address it has."""
+    park(scene)
+    scene.compute.started[MACHINE] = {"addresses": ()}
+
+    def give(act: str) -> None:
+        if act == "describe" and scene.heap.at(MACHINE).state == "running":
+            if shown:
+                scene.heap.change(MACHINE, addresses=("10.0.1.9",))
+            shown.append(act)
+
+    shown: list[str] = []
+    scene.acts.then = give
+    back(scene)
+    assert scene.ledger.live == Live(OLD, ("10.0.1.9",), via=Via.PRIVATE)
+
+
+def test_rule_10_a_slow_start_leaves_a_short_lease_for_the_freeze(scene: Scene) -> None:
+    """While machines start the lease is long; if we die in the freeze, a sweep opens live soon."""
+    park(scene)
+    held: list[timedelta] = []
+
+    def look(act: str) -> None:
+        lease = scene.ledger.lease
+        if act.startswith(("start ", "shut ")) and lease is not None:
+            held.append(lease.until - scene.ledgers.now)
+
+    scene.acts.then = look
+    back(scene)
+    assert held[1] < timedelta(minutes=2) < held[0]
+
+
 def test_a_counted_release_that_lacks_a_machine_stays_where_it_is(scene: Scene) -> None:
     """Part of its addresses would send part of the clients nowhere: live serves on."""
     previous = tuple(replace(one, count=2) for one in CLEAN.previous)
