@@ -211,7 +211,8 @@ class Aws:
                     _pace(client, self.buckets)
                 self._clients[key] = client
             client = self._clients[key]
-        RECENT.used((id(self), key), partial(self._clients.pop, key, None))
+        # The id of what `drop` keeps alive: an `Aws` that is gone gives its own to the next one.
+        RECENT.used((id(self._clients), key), partial(self._clients.pop, key, None))
         return client
 
 
