@@ -166,12 +166,16 @@ def _notes(seen: ServiceState) -> Iterator[str]:
     if service_plan.readdress:
         says, now = ", ".join(service_plan.root.record), ", ".join(service_plan.readdress)
         yield f"the live machines are at {now} now; the A record still says {says}"
+    yield from _due(service_plan)
+    for gap in seen.inventory.gaps:
+        yield f"{gap.kind}s could not be listed: {gap.reason}"
+
+
+def _due(service_plan: ServicePlan) -> Iterator[str]:
     for repair in service_plan.repairs:
         yield f"{repair.deploy}: {repair.why}"
     for rest in service_plan.rests:
         yield f"{rest.machine.id} of {rest.deploy}: to be {rest.word} by the next sweep"
-    for gap in seen.inventory.gaps:
-        yield f"{gap.kind}s could not be listed: {gap.reason}"
 
 
 def _ends(ports: Ports, ledger: Ledger) -> Iterator[str]:

@@ -202,10 +202,13 @@ def _with_volumes(
         for used in machine.uses if machine.kind == INSTANCE else ():
             if used in by_id:
                 volume = replace(by_id.pop(used), tags=machine.tags)
-                text = f"a volume of {machine.id} without tags: it has the machine's fate"
-                verdict = replace(item.verdict, resource=volume, text=text)
-                found.append(CostItem(verdict, item.state, costs.of(volume, now)))
+                found.append(_volume_of(item, volume, costs.of(volume, now)))
     return found
+
+
+def _volume_of(item: CostItem, volume: Resource, cost: Sum) -> CostItem:
+    text = f"a volume of {item.verdict.resource.id} without tags: it has the machine's fate"
+    return CostItem(replace(item.verdict, resource=volume, text=text), item.state, cost)
 
 
 def report(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.cost import estimate
 from reconciler.cost.foreign import strangers
@@ -71,10 +71,15 @@ def _service(service_plan: ServicePlan, prices: Prices) -> list[str]:
     clean = " · clean" if good else ""
     acts = [*_swaps(service_plan, names), *_deletions(service_plan, names, prices)]
     acts += _rests(service_plan, names, prices)
+    first = f"{head}{headline(service_plan.root.ledger, names)}{clean}"
+    return [first, *acts, *_notes(service_plan, stopped)]
+
+
+def _notes(service_plan: ServicePlan, stopped: Sequence[str]) -> list[str]:
     notes = [f"  ! {stopped[0]}", f"    {stopped[1]}"] if stopped else []
     notes += [f"  ! {humanize.one_line(text)}" for text in service_plan.contradictions]
-    notes += [f"    {line}" for note in service_plan.witnesses for line in note.cure.splitlines()]
-    return [f"{head}{headline(service_plan.root.ledger, names)}{clean}", *acts, *notes]
+    cures = (note.cure for note in service_plan.witnesses)
+    return [*notes, *(f"    {line}" for cure in cures for line in cure.splitlines())]
 
 
 def _swaps(service_plan: ServicePlan, names: Names) -> Iterator[str]:

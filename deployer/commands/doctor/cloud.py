@@ -97,13 +97,16 @@ def tags(readings: ServiceReadings) -> str:
         theirs = {key for key in machine.tags if not key.startswith("aws:")}
         wanted = theirs | ({*t.OWN, t.NAME} - _OF_GROUPS)
         if len(wanted) > t.TAGS_LIMIT:
-            raise Refused(
-                f"{machine.id} has {len(theirs)} tags, and we write {len(wanted - theirs)} more: "
-                f"AWS takes {t.TAGS_LIMIT}",
-                cure=f"aws ec2 delete-tags --resources {machine.id} --tags Key=…",
-            )
+            raise _full(machine.id, len(theirs), len(wanted - theirs))
         said.append(f"{machine.id} has {len(theirs)} of {t.TAGS_LIMIT}")
     return "; ".join(said)
+
+
+def _full(machine: str, theirs: int, more: int) -> Refused:
+    return Refused(
+        f"{machine} has {theirs} tags, and we write {more} more: AWS takes {t.TAGS_LIMIT}",
+        cure=f"aws ec2 delete-tags --resources {machine} --tags Key=…",
+    )
 
 
 def disks(readings: ServiceReadings) -> Found:

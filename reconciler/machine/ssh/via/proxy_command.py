@@ -96,14 +96,7 @@ class ProxyStream(socket.socket):
         near, far = socket.socketpair()
         errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the stream
         with far:
-            process = subprocess.Popen(  # noqa: S602  the user's own command, as ssh runs it
-                command,
-                shell=True,
-                stdin=far.fileno(),
-                stdout=far.fileno(),
-                stderr=errors,
-                start_new_session=True,
-            )
+            process = _begun(command, far.fileno(), errors)
         stream = cls(near.family, near.type, near.proto, near.detach())
         stream._process, stream._errors, stream._lock = process, errors, threading.Lock()
         return stream
@@ -138,3 +131,9 @@ class ProxyStream(socket.socket):
                 code = self._process.wait()
             self._end = code, self._last_lines()
             self._errors.close()
+
+
+def _begun(command: str, stream: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S602  the user's own command, as ssh runs it
+        command, shell=True, stdin=stream, stdout=stream, stderr=errors, start_new_session=True
+    )
