@@ -25,12 +25,14 @@ from reconciler.model.journal.entry import Entry
 from reconciler.model.journal.live_periods import live_periods
 from reconciler.model.journal.savings import Savings, unrooted_since
 from reconciler.model.ledger import Ledger
-from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.resource import INSTANCE, Inventory, Resource
 from reconciler.model.tags import AccountRegion
 from reconciler.plan.service_plan import STRANGE, Plan, ServicePlan
 from reconciler.plan.standby import state_of
 
 GARBAGE = "garbage"
+ATTACHED = "attached"
+"""A volume without tags, on a machine that is garbage."""
 ROLLBACK = (Role.PREVIOUS.value, "rejected")
 
 _STATES = {
@@ -39,6 +41,9 @@ _STATES = {
     Reason.WITNESSED: "in DNS",
     Reason.UNKNOWN: "unknown",
 }
+
+
+NO_VOLUMES = Inventory()
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,8 @@ def untagged_volumes(plan: Plan) -> tuple[tuple[AccountRegion, str], ...]:
 
     They are paid for with the machine, though no sweep would ever delete them by themselves.
     """
-    known = {resource.id for resource in plan.inventory.resources}
+    judged = (verdict.resource for verdict in (*plan.verdicts, *plan.strangers))
+    known = {resource.id for resource in (*plan.inventory.resources, *judged)}
     machines = (v.resource for v in plan.verdicts if v.reason not in STRANGE)
     return tuple(
         (machine.place, used)
@@ -200,19 +206,31 @@ def _with_volumes(
         found.append(item)
         machine = item.verdict.resource
         for used in machine.uses if machine.kind == INSTANCE else ():
-            if used in by_id:
+            if used in by_id and _is_of(machine, by_id[used]):
                 volume = replace(by_id.pop(used), tags=machine.tags)
-                text = f"a volume of {machine.id} without tags: it has the machine's fate"
-                verdict = replace(item.verdict, resource=volume, text=text)
-                found.append(CostItem(verdict, item.state, costs.of(volume, now)))
+                found.append(_attached(item, volume, costs.of(volume, now)))
     return found
+
+
+def _is_of(machine: Resource, volume: Resource) -> bool:
+    """Whether it has no deploy-id but the machine's: another's is in another sum."""
+    return volume.tags.get(t.ID, "") in ("", machine.tags.get(t.ID, ""))
+
+
+def _attached(machine: CostItem, volume: Resource, cost: Sum) -> CostItem:
+    """A volume without tags: kept as its machine is, and no garbage, for no sweep deletes it."""
+    text = f"a volume of {machine.verdict.resource.id} without tags: no sweep deletes it"
+    verdict = replace(machine.verdict, resource=volume, text=text)
+    if verdict.collect:
+        return CostItem(replace(verdict, reason=Reason.FOREIGN), ATTACHED, cost)
+    return CostItem(verdict, machine.state, cost)
 
 
 def report(
     plan: Plan,
     prices: Prices,
     back: timedelta | None = None,
-    volumes: Iterable[Resource] = (),
+    volumes: Inventory = NO_VOLUMES,
     entries: tuple[Entry, ...] = (),
 ) -> Report:
     """The audit of the resources in a plan; what was spent counts since birth, or so far back.
@@ -228,8 +246,9 @@ def report(
         for verdict in service_plan.verdicts
     ]
     ours = [item for item in items if item.verdict.reason not in STRANGE]
-    ours = _with_volumes(ours, volumes, costs, now)
+    ours = _with_volumes(ours, volumes.resources, costs, now)
     others = [_item(verdict, None, now, costs) for verdict in plan.strangers]
+    gaps = (*plan.inventory.gaps, *volumes.gaps)
     return Report(
         now=now,
         prices=prices,
@@ -239,7 +258,7 @@ def report(
         let_go=tuple(item for item in items if item.verdict.let_go),
         foreign=(*(item for item in items if item.verdict.reason in STRANGE), *others),
         unknown=plan.problems,
-        gaps=tuple(f"{gap.kind}s of {gap.place}: {gap.reason}" for gap in plan.inventory.gaps),
+        gaps=tuple(f"{gap.kind}s of {gap.place}: {gap.reason}" for gap in gaps),
         strangers=strangers(plan, prices),
         reads=plan.inventory.reads,
         entries=entries,

@@ -80,8 +80,8 @@ def _saved_json(saved: Savings) -> SavedAnswer:
     return {
         "days": saved.days,
         "deletions": saved.deletions,
-        "dollars": saved.dollars,
-        "per_hour": saved.per_hour,
+        "dollars": float(saved.dollars),
+        "per_hour": float(saved.per_hour),
         "unpriced": saved.unpriced,
     }
 

@@ -1,0 +1,28 @@
+"""Describes the volumes that machines of ours use and that carry no tags of ours.
+
+So it is after an adoption: only the machine is tagged. The volumes are paid for with it, so every
+view of what a service costs counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.cost.audit import untagged_volumes
+from reconciler.model.resource import Inventory
+from reconciler.model.tags import AccountRegion
+from reconciler.plan.service_plan import Plan
+from reconciler.ports.cloud_inventory import CloudInventory
+
+
+def attached_volumes(plan: Plan, heaps: Mapping[AccountRegion, CloudInventory]) -> Inventory:
+    """The volumes of `untagged_volumes`. No call is made where there are none."""
+    wanted: dict[AccountRegion, list[str]] = {}
+    for place, id_ in untagged_volumes(plan):
+        wanted.setdefault(place, []).append(id_)
+    found = [heaps[place].volumes(ids) for place, ids in wanted.items() if place in heaps]
+    return Inventory(
+        tuple(resource for one in found for resource in one.resources),
+        tuple(gap for one in found for gap in one.gaps),
+        tuple(read for one in found for read in one.reads),
+    )
