@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deployer.checks import refusals
@@ -78,7 +78,7 @@ class ServiceStatus:
     problem: str
     service_plan: ServicePlan
     prices: Prices
-    cost: Sum = field(default_factory=Sum)
+    cost: Sum
     partial: bool = False
     traffic: tuple[str, ...] = ()
     at_work: AtWork | None = None

@@ -26,7 +26,6 @@ from reconciler.model.journal.live_periods import live_periods
 from reconciler.model.journal.savings import Savings, unrooted_since
 from reconciler.model.ledger import Ledger
 from reconciler.model.resource import INSTANCE, Inventory, Resource
-from reconciler.model.tags import AccountRegion
 from reconciler.plan.service_plan import STRANGE, Plan, ServicePlan
 from reconciler.plan.standby import state_of
 
@@ -166,6 +165,11 @@ class Report:
         return min((deploy.born for deploy in deploys if deploy is not None), default=None)
 
     @cached_property
+    def shared(self) -> Sum:
+        """What all databases together take of their servers' prices; in no other sum."""
+        return estimate.add(share.cost for share in self.shares)
+
+    @cached_property
     def not_ours(self) -> Sum:
         """The cost of the foreign resources and look-alikes."""
         return estimate.add(item.cost for item in self.foreign)
@@ -177,23 +181,6 @@ def _sums(parts: Iterable[tuple[str, Sum]]) -> Mapping[str, Sum]:
     for name, cost in parts:
         found.setdefault(name, []).append(cost)
     return {name: estimate.add(every) for name, every in found.items()}
-
-
-def untagged_volumes(plan: Plan) -> tuple[tuple[AccountRegion, str], ...]:
-    """The volumes that machines of ours use and that carry no tags of ours, as after an adoption.
-
-    They are paid for with the machine, though no sweep would ever delete them by themselves.
-    """
-    judged = (verdict.resource for verdict in (*plan.verdicts, *plan.strangers))
-    known = {resource.id for resource in (*plan.inventory.resources, *judged)}
-    machines = (v.resource for v in plan.verdicts if v.reason not in STRANGE)
-    return tuple(
-        (machine.place, used)
-        for machine in machines
-        if machine.kind == INSTANCE
-        for used in machine.uses
-        if used.startswith("vol-") and used not in known
-    )
 
 
 def _with_volumes(
@@ -235,7 +222,7 @@ def report(
 ) -> Report:
     """The audit of the resources in a plan; what was spent counts since birth, or so far back.
 
-    `volumes`: those of `untagged_volumes`, described; `entries`: the journals'.
+    `volumes`: those without tags (`reconciler.sweep.attached_volumes`); `entries`: the journals'.
     """
     now = known_now(plan)
     ledgers = [service.root.ledger for service in plan.services]

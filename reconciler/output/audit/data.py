@@ -46,6 +46,7 @@ def as_json(report: Report, view: View = ALL) -> ReportAnswer:
         "orphans": [_item_json(item, report.prices) for item in report.orphans],
         "let_go": [_item_json(item, report.prices) for item in report.let_go],
         "foreign": [_item_json(item, report.prices) for item in report.foreign],
+        "shared": _sum_json(report.shared),
         "database_shares": [_share_json(share) for share in report.shares],
         "services": {name: _sum_json(cost) for name, cost in report.services.items()},
         "states": {name: _sum_json(cost) for name, cost in report.states.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import time
 import zipfile
 from decimal import Decimal
@@ -12,7 +13,7 @@ import pytest
 from reconciler.cost import shipped
 from scripts.price_table import __main__ as maker
 from scripts.price_table.instances import licensed, linux
-from scripts.price_table.regions import anchored
+from scripts.price_table.regions import anchored, check_copied
 
 LOADED = 0.020
 """Seconds of processor time for what a report of one region reads."""
@@ -145,3 +146,36 @@ def test_it_is_read_in_twenty_milliseconds(attempts: int) -> None:
         return time.process_time() - begun
 
     assert min(seconds() for _ in range(attempts)) < LOADED
+
+
+@pytest.mark.parametrize("figure", ["0.0801", "0.0799"])
+def test_a_second_source_that_disagrees_stops_the_script(tmp_path: Path, figure: str) -> None:
+    """To the last digit; an empty cell is no statement."""
+    file = tmp_path / "by_hand.csv"
+    head = "name,second,second_source,us-east-1,eu-west-1\n"
+    file.write_text(f"{head}gp3,0.08,infracost,0.08,0.088\ngp2,,,0.10,\n")
+    assert maker.by_hand(file)["us-east-1"] == {"gp3": Decimal("0.08"), "gp2": Decimal("0.10")}
+    file.write_text(f"{head}gp3,{figure},infracost,0.08,0.088\n")
+    with pytest.raises(ValueError, match=f"a second source says {figure}"):
+        maker.by_hand(file)
+
+
+def test_a_machine_that_was_copied_agrees_with_the_source() -> None:
+    """The price, a hole, or dedicated hardware's surcharge; everything else stops the script."""
+    copied = {"us-east-1": {"p4d.24xlarge": Decimal("32.7726"), "gp3": Decimal("0.08")}}
+    for figure in ("32.7726", "0", "36.04986"):
+        check_copied(copied, {"p4d.24xlarge": {"us-east-1": Decimal(figure)}})
+    with pytest.raises(ValueError, match=r"p4d\.24xlarge: 32\.7726 was copied"):
+        check_copied(copied, {"p4d.24xlarge": {"us-east-1": Decimal("21.96")}})
+
+
+def test_what_two_sources_say_is_counted() -> None:
+    """Storage, balancers and snapshots of us-east-1 have a second source; P4 and P5 are known."""
+    with (maker.HERE / "by_hand.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    both = {name for name, row in rows.items() if row["second_source"]}
+    assert {"gp2", "gp3", "io1", "io2", "st1", "sc1", "standard", "snapshot"} <= both
+    assert {"load balancer application", "load balancer network", "rds gp3"} <= both
+    assert shipped.region("us-east-1")["p5.48xlarge"] == "98.32"
+    assert shipped.region("eu-west-1")["p4d.24xlarge"] == "35.39655"
+    assert "p4de.24xlarge" not in shipped.region("eu-central-1")  # dedicated hardware alone is said
