@@ -52,6 +52,7 @@ from reconciler.sweep.attached_volumes import attached_volumes
 from reconciler.sweep.record import SweepRun, entries
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import make_plan
+from reconciler.util import humanize
 from tests.fakes.scene import Scene
 from tests.support.shop_world import (
     ALL,
@@ -279,6 +280,16 @@ def test_explain_has_each_figure_of_the_report(scene: Scene) -> None:
     ]
     assert len(untagged) == 3
     assert monthly_of(sum(explained)) + sum(untagged, Decimal(0)) == TOTAL
+    spent = {
+        item.verdict.resource.id: humanize.money(item.cost.so_far)
+        for row in audit.rows
+        for item in row.items
+        if item.cost.monthly
+    }
+    told = {one.resource.id: explain_json(plan, one, Prices())["answers"] for one in plan.verdicts}
+    assert len([id_ for id_ in told if id_ in spent]) >= 9
+    for id_, answers in told.items():
+        assert id_ not in spent or f"{spent[id_]} so far" in answers["cost"], id_
 
 
 def test_the_journal_saves_what_the_plan_said(scene: Scene) -> None:
