@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.cost import shipped
 from scripts.price_table import __main__ as maker
-from scripts.price_table.instances import licensed, linux
+from scripts.price_table.instances import licensed, linux, whole
 from scripts.price_table.regions import anchored, check_copied
 
 LOADED = 0.020
@@ -80,6 +80,14 @@ def test_a_copied_price_that_the_source_contradicts_stops_the_script() -> None:
 def test_two_figures_alone_are_no_proof() -> None:
     """Both may be of dedicated hardware."""
     assert linux(source(us_east_1={"m9.large": "0.1", "m9.xlarge": "0.2"})) == {"us-east-1": {}}
+
+
+def test_a_whole_machine_costs_as_much_as_the_largest_size() -> None:
+    """A figure of dedicated hardware, a hole, or one beside a hole is left out."""
+    base = {"r-1": {"m5.12xlarge": Decimal("2.304"), "m5.24xlarge": Decimal("4.608")}}
+    for figure in ("4.608", "4.8845", "0", "2.304"):
+        found = whole({"m5.metal": {"r-1": Decimal(figure), "r-2": Decimal("4.608")}}, base)
+        assert found == ({"r-1": {"m5.metal": Decimal("4.608")}} if figure == "4.608" else {})
 
 
 def test_a_licence_costs_the_same_everywhere() -> None:
@@ -176,6 +184,7 @@ def test_what_two_sources_say_is_counted() -> None:
     both = {name for name, row in rows.items() if row["second_source"]}
     assert {"gp2", "gp3", "io1", "io2", "st1", "sc1", "standard", "snapshot"} <= both
     assert {"load balancer application", "load balancer network", "rds gp3"} <= both
-    assert shipped.region("us-east-1")["p5.48xlarge"] == "98.32"
-    assert shipped.region("eu-west-1")["p4d.24xlarge"] == "35.39655"
-    assert "p4de.24xlarge" not in shipped.region("eu-central-1")  # dedicated hardware alone is said
+    assert shipped.region("us-east-1")["p5.48xlarge"] == "55.04"
+    assert shipped.region("us-east-1")["p4d.24xlarge"] == "21.957642"
+    assert maker.newer_names() == {name for name in rows if name.startswith(("p4", "p5"))}
+    assert "p4d.24xlarge" not in shipped.region("eu-west-1")  # known of the time before the cut
