@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from reconciler.cost import estimate
 from reconciler.cost.foreign import strangers
@@ -120,10 +121,15 @@ def _rests(service_plan: ServicePlan, names: Names, prices: Prices) -> Iterator[
     for rest in service_plan.rests:
         who = f"{rest.machine.id} of {named(rest.deploy, names)}"
         if rest.stage is Standby.PARKED:
-            saved = estimate.price(rest.machine, prices).strip()
+            saved = estimate.price(_halting(rest.machine), prices)
             yield f"  ~ park      {who}: it halts, which saves {saved}; its disks stay"
         else:
             yield f"  ~ drain     {who}: its app stops"
+
+
+def _halting(machine: Resource) -> Resource:
+    """What a machine no longer costs when it stands still: an Elastic IP is paid for as before."""
+    return replace(machine, public_ips=machine.public_ips - len(machine.elastic))
 
 
 def _deletions(service_plan: ServicePlan, names: Names, prices: Prices) -> Iterator[str]:

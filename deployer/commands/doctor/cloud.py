@@ -9,8 +9,14 @@ from deployer.aws.trials import AwsTrials
 from deployer.commands.doctor.check import Found, Skipped
 from deployer.commands.doctor.readings import ServiceReadings
 from deployer.compute import ImageOrder, LaunchOrder
-from deployer.provisioning.release_cost import NewMachines, cost_lines
-from deployer.release.inferred_settings import Shape, client_addresses, shape, volume_notes
+from deployer.provisioning.release_cost import KeptRelease, cost_lines
+from deployer.release.inferred_settings import (
+    Shape,
+    client_addresses,
+    new_machines,
+    shape,
+    volume_notes,
+)
 from reconciler.aws.iam.policy import deployer
 from reconciler.aws.iam.scope import scope
 from reconciler.config.loader import Settings
@@ -113,11 +119,10 @@ def disks(readings: ServiceReadings) -> Found:
     """What is copied with each release, and what that costs."""
     wanted = shape_of(readings)
     service, prices = readings.ports.service, readings.ports.prices
-    count = service.instance.count
-    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, count, wanted.platform)
+    fleet = new_machines(service, wanted)
     listed = ", ".join(_disk_words(wanted)) or "none known"
     notes = volume_notes(service, readings.live(), prices)
-    return Found(f"{listed}; {cost_lines(service, fleet, prices)[0]}", notes)
+    return Found(f"{listed}; {cost_lines(service, fleet, prices, KeptRelease())[0]}", notes)
 
 
 def _disk_words(wanted: Shape) -> Sequence[str]:

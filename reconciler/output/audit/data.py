@@ -47,6 +47,7 @@ def as_json(report: Report, view: View = ALL) -> ReportAnswer:
         "orphans": [_item_json(item, report.prices) for item in report.orphans],
         "let_go": [_item_json(item, report.prices) for item in report.let_go],
         "foreign": [_item_json(item, report.prices) for item in report.foreign],
+        "shared": _sum_json(report.shared),
         "database_shares": [_share_json(share) for share in report.shares],
         "services": {name: _sum_json(cost) for name, cost in report.services.items()},
         "states": {name: _sum_json(cost) for name, cost in report.states.items()},
@@ -81,8 +82,8 @@ def _saved_json(saved: Savings) -> SavedAnswer:
     return {
         "days": saved.days,
         "deletions": saved.deletions,
-        "dollars": saved.dollars,
-        "per_hour": saved.per_hour,
+        "dollars": float(saved.dollars),
+        "per_hour": float(saved.per_hour),
         "unpriced": saved.unpriced,
     }
 
