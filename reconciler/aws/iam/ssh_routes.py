@@ -13,10 +13,18 @@ from reconciler.model import tags as t
 _SESSION = "ssm:StartSession"
 _ONLY_SSH = {"BoolIfExists": {"ssm:SessionDocumentAccessCheck": "true"}}
 """In each statement that allows it: else a session without a document is a root shell."""
+_OWN_SESSIONS = ("ssm:ResumeSession", "ssm:TerminateSession")
+"""What the plugin calls when its connection was cut, and when a signal ends it."""
 _SEND = "ec2-instance-connect:SendSSHPublicKey"
 _TUNNEL = "ec2-instance-connect:OpenTunnel"
 CALLED_BY_THE_CLI = frozenset(
-    {_SESSION, _TUNNEL, "ec2:DescribeInstanceConnectEndpoints", "ssmmessages:OpenDataChannel"}
+    {
+        _SESSION,
+        *_OWN_SESSIONS,
+        _TUNNEL,
+        "ec2:DescribeInstanceConnectEndpoints",
+        "ssmmessages:OpenDataChannel",
+    }
 )
 """Actions that no call of ours needs: the program of the route calls them."""
 
@@ -50,6 +58,7 @@ def _sessions(scope: Scope) -> list[Document]:
         allow("StartSshSessionsOnOurMachines", _SESSION, _machines(scope), ours),
         allow("OnlyWithTheDocumentForSsh", _SESSION, documents, _ONLY_SSH),
         allow("OpenTheirDataChannels", "ssmmessages:OpenDataChannel", channels),
+        allow("ResumeAndEndThem", _OWN_SESSIONS, channels),
     ]
 
 
