@@ -36,7 +36,7 @@ SSM = (
 """Systems Manager: needs the AWS CLI, the Session Manager plugin, and the agent on the machine."""
 
 INSTANCE_CONNECT_ENDPOINT = "aws ec2-instance-connect open-tunnel --instance-id %i --remote-port %p"
-"""An EC2 Instance Connect Endpoint in the machine's VPC: needs version 2 of the AWS CLI."""
+"""An EC2 Instance Connect Endpoint in the machine's VPC: needs the AWS CLI 2.12.0."""
 
 
 @dataclass(frozen=True)
