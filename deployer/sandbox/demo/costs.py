@@ -7,13 +7,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Protocol
 
-from rich.console import Console
-
 
 class Scenery(Protocol):
     """What the scene needs of the stage."""
-
-    console: Console
 
     def scene(self, title: str, why: str = "") -> None:
         """Print a heading."""
@@ -26,8 +22,8 @@ class Scenery(Protocol):
         """Count a check."""
 
 
-def show_costs(stage: Scenery, path: Path) -> None:
-    """Write the page to `path`, check its total, print the link to it."""
+def show_costs(stage: Scenery, path: Path) -> str:
+    """Write the page to `path` and check its total; the link to it."""
     stage.scene("What it costs", "The audit as a page: the same figures as in JSON, and by hand.")
     page = stage.output("reconciler", "report", "--format", "html")
     told = json.loads(stage.output("reconciler", "report", "--format", "json") or "{}")
@@ -38,4 +34,4 @@ def show_costs(stage: Scenery, path: Path) -> None:
     stage.check(bool(resources), "the audit lists what there is")
     stage.check(f"${month} a month" in told.get("sentence", ""), f"JSON says ${month} a month")
     stage.check(f"${month} a month" in page, f"the page says ${month} a month")
-    stage.console.print(f"\nThe costs of all this, as a page: {path.as_uri()}", soft_wrap=True)
+    return path.as_uri()

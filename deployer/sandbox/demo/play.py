@@ -34,8 +34,9 @@ def play(directory: Path, shape: str) -> int:
         _back_and_forth(stage, world, clients)
     _summary(stage, world, clients)
     # Beside the folder: what is in it must be the sandbox's own.
-    show_costs(stage, directory.resolve().with_name(f"{directory.name}-costs.html"))
+    page = show_costs(stage, directory.resolve().with_name(f"{directory.name}-costs.html"))
     _poke_around(stage, directory, time.monotonic() - began)
+    stage.console.print(f"\nThe costs of all this, as a page: {page}", soft_wrap=True)
     return 1 if stage.failures else 0
 
 

@@ -26,6 +26,7 @@ from reconciler.cost.grouping import KEYS
 from reconciler.cost.price_list import Prices
 from reconciler.model import tags as t
 from reconciler.model.journal.savings import savings
+from reconciler.model.ledger import NO_LEDGER
 from reconciler.model.resource import (
     DATABASE,
     INSTANCE,
@@ -52,6 +53,7 @@ from reconciler.sweep.attached_volumes import attached_volumes
 from reconciler.sweep.record import SweepRun, entries
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import make_plan
+from reconciler.traffic.record import RecordTraffic
 from reconciler.util import humanize
 from tests.fakes.scene import Scene
 from tests.support.shop_world import (
@@ -333,3 +335,12 @@ def test_what_up_and_plan_say_of_live_is_its_row(scene: Scene) -> None:
     costs = preview(ports).costs
     assert f"live beside it, until it is parked: ${cents(ADOPTED)} a month" in costs[1]
     assert f"then ${cents(ADOPTED - MACHINE - ADDRESS)} a month" in costs[2]
+
+
+def test_an_elastic_ip_that_moves_is_not_kept_with_the_old_machine(scene: Scene) -> None:
+    """The new release pays for it, once; the address that EC2 has lent stays."""
+    ports = scene.ports()
+    moving = replace(ports.managed, traffic=RecordTraffic(addresses=(ELASTIC,)))
+    live = kept_release(replace(ports, managed=moving), scene.plan().services[0], scene.ledger)
+    assert live.now(Prices()).monthly == ADOPTED - ADDRESS
+    assert kept_release(ports, scene.plan().services[0], NO_LEDGER).exists is False
