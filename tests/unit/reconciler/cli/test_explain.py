@@ -1,4 +1,4 @@
-"""`reconciler explain` as it is typed: of a machine that AWS still lists, and of one it does not."""
+"""`reconciler explain` as it is typed: of a machine that AWS lists yet, and of one it does not."""
 
 from __future__ import annotations
 
