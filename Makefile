@@ -51,7 +51,7 @@ coverage: setup ## what the quick tests reach, by line and branch
 whole: setup ## every test, the slow ones of all days; no second try
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-check: setup lint types imports unit ## the quick half of `make test`: no sandbox
+check: setup lint types imports unit ## before a commit: lint, types, imports, the unit tests
 
 lint: setup ## ruff: lint and format, changing nothing
 	@$(BIN)/ruff check $(SOURCES)
@@ -67,8 +67,8 @@ types: setup ## mypy --strict
 imports: setup ## import-linter: who may import whom
 	@$(BIN)/lint-imports --no-logo
 
-unit: setup ## the tests of the pure core and of the workshop
-	@$(BIN)/pytest -q $(UNIT)
+unit: setup ## the tests of modules, models and the repository itself
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(UNIT)
 
 pythons: setup ## the same on each newer Python that is installed
 	@WORKERS=$(WORKERS) sh scripts/pythons $(UNIT)

@@ -37,9 +37,6 @@ REHEARSAL_STEPS = STEPS[:10]
 STEPS_WITH_TRAFFIC = (*STEPS[:6], "traffic", *STEPS[6:10], "health", *STEPS[10:])
 """The same where traffic follows the ledger."""
 
-ROLLBACK_STEPS = ("guard", "lease", "start", "smoke", "database", "commit", "follow-up")
-"""The steps of `rollback`, in order."""
-
 
 @dataclass(frozen=True)
 class Version:

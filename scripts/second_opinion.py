@@ -26,6 +26,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements-second-opinion.lock"
 CLIENTS = ROOT / "requirements-clients.lock"
+SESSIONS = "tests/unit/reconciler/machine/ssh/via/test_session_manager.py"
+"""Asks the AWS CLI, too."""
 PAGE = ROOT / "docs" / "second-opinion.md"
 PATIENCE = 120.0
 """Seconds that it may take to answer for the first time."""
@@ -106,7 +108,7 @@ def ask_clients(folder: Path) -> int:
     programs = install(folder, CLIENTS).parent
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     env = {**os.environ, "CLIENTS_BIN": str(programs)}
-    argv += ["tests/contract/test_clients.py"]
+    argv += ["tests/contract/test_clients.py", SESSIONS]
     return subprocess.run(argv, cwd=ROOT, env=env, check=False).returncode
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,6 +92,26 @@ def test_the_architecture_names_paths_that_exist() -> None:
     architecture = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     named = re.findall(r"`((?:reconciler|deployer|tests)/[\w./]+)`", architecture)
     assert [one for one in named if not (ROOT / one).exists()] == []
+
+
+def test_the_picture_of_the_layers_is_what_import_linter_holds() -> None:
+    """Each layer of the contracts, in their order."""
+    lines = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").splitlines()
+    head = next(
+        n for n, line in enumerate(lines) if re.fullmatch(r" {4}reconciler +deployer", line)
+    )
+    rows = lines[head + 2 : lines.index("", head + 2)]
+    right = lines[head].index("deployer")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = {
+        one["containers"][0]: one["layers"]
+        for one in contracts["tool"]["importlinter"]["contracts"]
+        if one["type"] == "layers" and "containers" in one
+    }
+    drawn = {"reconciler": [row[4:] for row in rows], "deployer": [row[right:] for row in rows]}
+    for product, names in drawn.items():
+        cells = [re.split(r" {2,}", name)[0] for name in names if name.strip()]
+        assert cells == layers[product]
 
 
 def commands(group: click.Group) -> set[str]:

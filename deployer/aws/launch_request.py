@@ -88,14 +88,15 @@ def _volume(wanted: Disk | None, ebs: Mapping[str, Any]) -> dict[str, Any]:
     size = max(wanted.size_gb if wanted else 0, ebs.get("VolumeSize", 0))
     if size:
         volume["VolumeSize"] = size
-    if wanted is None:
-        return volume
-    if wanted.type:
-        volume["VolumeType"] = wanted.type
-    if wanted.iops and wanted.type in _IOPS:
-        volume["Iops"] = wanted.iops
-    if wanted.throughput and wanted.type in _THROUGHPUT:
-        volume["Throughput"] = wanted.throughput
-    if wanted.encrypted:
-        volume["Encrypted"] = True
-    return volume
+    return volume if wanted is None else volume | _as_wanted(wanted)
+
+
+def _as_wanted(disk: Disk) -> dict[str, Any]:
+    """What stays unsaid is the image's."""
+    said = {
+        "VolumeType": disk.type,
+        "Iops": disk.iops if disk.type in _IOPS else 0,
+        "Throughput": disk.throughput if disk.type in _THROUGHPUT else 0,
+        "Encrypted": disk.encrypted,
+    }
+    return {key: value for key, value in said.items() if value}

@@ -64,13 +64,11 @@ def _rejected(entry: Previous) -> Previous:
 
 def _full(after: Ledger, service: str, error: LedgerTooLong) -> Refused:
     rejected = sum(entry.rejected for entry in after.previous)
-    numbers = (
-        f"{len(after.previous) - rejected} previous, {rejected} rejected, {len(after.kept)} kept"
-    )
-    key = "`keep_rejected`" if rejected > len(after.previous) - rejected else "`keep`"
+    served = len(after.previous) - rejected
+    key = "`keep_rejected`" if rejected > served else "`keep`"
     return Refused(
         f"{service}: the ledger would have no room for a later rollback: {error}",
-        detail=f"it would name {numbers}",
+        detail=f"it would name {served} previous, {rejected} rejected, {len(after.kept)} kept",
         cure=(
             f"Set a lower {key} in services/{service}.toml, then   "
             f"reconciler sweep --service {service}\n"

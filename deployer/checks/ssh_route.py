@@ -25,9 +25,9 @@ class Tool:
     oldest: tuple[int, ...]
 
 
-# The AWS CLI's reference, `open-tunnel`; Session Manager's user guide, "Install the plugin" and
-# "SSH connections".
-AWS_CLI_2 = Tool("aws", r"aws-cli/([\d.]+)", (2,))
+# The AWS CLI's changelog, 2.12.0 (`open-tunnel`); Session Manager's user guide, "Install the
+# plugin" and "SSH connections".
+AWS_CLI_2 = Tool("aws", r"aws-cli/([\d.]+)", (2, 12))
 AWS_CLI = Tool("aws", r"aws-cli/([\d.]+)", (1, 16, 12))
 PLUGIN = Tool("session-manager-plugin", r"([\d.]+)", (1, 1, 23, 0))
 

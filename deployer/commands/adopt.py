@@ -124,12 +124,16 @@ def _readable(ports: Ports, seen: ServiceState) -> Reading:
     reading = seen_through(ports, seen.reading)
     if reading.a is None:
         refuse_elsewhere(ports, seen.reading)
-        has = "has no A record" if ports.managed.traffic.by_address else "leads to no machine"
-        raise Refused(
-            f"{ports.service.record} {has}: there is nothing to adopt",
-            cure=f"A first release from a base image   deployer up {name}",
-        )
+        raise _nothing(ports)
     return reading
+
+
+def _nothing(ports: Ports) -> Refused:
+    has = "has no A record" if ports.managed.traffic.by_address else "leads to no machine"
+    return Refused(
+        f"{ports.service.record} {has}: there is nothing to adopt",
+        cure=f"A first release from a base image   deployer up {ports.managed.name}",
+    )
 
 
 def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:

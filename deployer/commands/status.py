@@ -13,6 +13,8 @@ from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.at_work import AtWork, at_work
 from deployer.ports import Ports
 from deployer.provisioning.live_check import NOT_ASKED, Answer, ask_live
+from reconciler.cost.audit import report
+from reconciler.cost.estimate import Sum
 from reconciler.cost.price_list import Prices
 from reconciler.gc.retention import next_target, went_live
 from reconciler.model import tags as t
@@ -27,8 +29,9 @@ from reconciler.model.journal.entry import (
 )
 from reconciler.model.ledger import Lease, Ledger
 from reconciler.model.resource import DATABASE, Gap, Resource
-from reconciler.plan.service_plan import ServicePlan
+from reconciler.plan.service_plan import Plan, ServicePlan
 from reconciler.ports.journal.reader import Journal
+from reconciler.sweep.attached_volumes import attached_volumes
 from reconciler.traffic.release_addresses import addresses_of
 
 
@@ -58,7 +61,8 @@ class ServiceStatus:
     """The state of a service. `problem` is set where it is unknown.
 
     `last_sweep` is the last that changed something, by the journal. `unread` says why its databases
-    could not be listed: whether it takes writes is unknown then.
+    could not be listed: whether it takes writes is unknown then. `cost` is the audit's total, and
+    `partial` says whether something of it could not be read.
     """
 
     service: str
@@ -74,6 +78,8 @@ class ServiceStatus:
     problem: str
     service_plan: ServicePlan
     prices: Prices
+    cost: Sum
+    partial: bool = False
     traffic: tuple[str, ...] = ()
     at_work: AtWork | None = None
     answer: Answer = NOT_ASKED
@@ -101,6 +107,7 @@ def status(ports: Ports, *, checks: bool = False) -> ServiceStatus:
     seen = survey(ports)
     reading, ledger = seen.reading, seen.ledger
     root = seen.service_plan.root
+    cost, partial = _cost(ports, seen)
     return ServiceStatus(
         service=ports.managed.name,
         record=ports.service.record,
@@ -115,11 +122,22 @@ def status(ports: Ports, *, checks: bool = False) -> ServiceStatus:
         problem=seen.service_plan.problem,
         service_plan=seen.service_plan,
         prices=ports.prices,
+        cost=cost,
+        partial=partial,
         traffic=tuple(map(str, root.traffic.routes)) if root.traffic else (),
         at_work=at_work(ports, seen),
         answer=_ask(ports, seen) if checks else NOT_ASKED,
         unread=next((gap for gap in seen.inventory.gaps if gap.kind == DATABASE), None),
     )
+
+
+def _cost(ports: Ports, seen: ServiceState) -> tuple[Sum, bool]:
+    """The audit's total of the service, and whether something of it could not be read."""
+    whole = Plan((seen.service_plan,), inventory=seen.inventory)
+    heap = ports.managed.heap
+    volumes = attached_volumes(whole, {heap.place: heap})
+    audit = report(whole, ports.prices, volumes=volumes)
+    return audit.total, bool(audit.gaps)
 
 
 def with_journal(status: ServiceStatus, journal: Journal | None) -> ServiceStatus:
@@ -166,12 +184,16 @@ def _notes(seen: ServiceState) -> Iterator[str]:
     if service_plan.readdress:
         says, now = ", ".join(service_plan.root.record), ", ".join(service_plan.readdress)
         yield f"the live machines are at {now} now; the A record still says {says}"
+    yield from _due(service_plan)
+    for gap in seen.inventory.gaps:
+        yield f"{gap.kind}s could not be listed: {gap.reason}"
+
+
+def _due(service_plan: ServicePlan) -> Iterator[str]:
     for repair in service_plan.repairs:
         yield f"{repair.deploy}: {repair.why}"
     for rest in service_plan.rests:
         yield f"{rest.machine.id} of {rest.deploy}: to be {rest.word} by the next sweep"
-    for gap in seen.inventory.gaps:
-        yield f"{gap.kind}s could not be listed: {gap.reason}"
 
 
 def _ends(ports: Ports, ledger: Ledger) -> Iterator[str]:

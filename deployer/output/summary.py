@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from deployer import events as e
 from deployer.output.board import Board
@@ -172,8 +173,8 @@ def _month(hourly: float | None) -> str:
     return f"{humanize.money(_monthly(hourly))} a month ({humanize.hourly(hourly)})"
 
 
-def _monthly(hourly: float) -> float:
-    return hourly * estimate.MONTH
+def _monthly(hourly: float) -> Decimal:
+    return estimate.monthly_of(hourly)
 
 
 def _unfinished(service: str, unfinished: tuple[str, ...]) -> list[str]:

@@ -8,10 +8,8 @@ from __future__ import annotations
 from deployer.checks.lease.pause import PAUSED
 from deployer.commands.at_work import AtWork
 from deployer.commands.status import DeployLine, ServiceStatus
-from reconciler.cost import estimate
 from reconciler.output.write_stop import since_line
 from reconciler.plan import record_drift
-from reconciler.plan.service_plan import STRANGE
 from reconciler.util import humanize
 
 
@@ -112,11 +110,10 @@ def _at_work(work: AtWork, status: ServiceStatus) -> str:
 
 
 def _cost(status: ServiceStatus) -> str:
-    ours = [one.resource for one in status.service_plan.verdicts if one.reason not in STRANGE]
-    cost = estimate.add(estimate.of(one, status.now, status.prices) for one in ours)
+    cost = status.cost
     if cost.is_unknown:
         return "unknown"
-    least = "at least " if cost.unknown else ""
+    least = "at least " if cost.unknown or status.partial else ""
     month = humanize.money(cost.monthly)
     return f"{least}{humanize.hourly(cost.hourly)}, {month} in 30 days"
 

@@ -16,7 +16,7 @@ import subprocess
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -83,14 +83,18 @@ def _rebuilt(archive: Path, target: Path, release: str, submodules: tuple[str, .
             check_entries(members)
             _refuse_damaged(found)
             refuse_gaps(found, submodules)
-            with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
-                for member in members:
-                    content = found.extractfile(member) if member.isfile() else None
-                    tar.addfile(_plain(member), content)
+            _write(found, members, target)
     except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise ConfigError(f"{archive.name} is not a tar archive: {error}") from error
     digest = _digest(target)
     return CodeArchive(target, release or f"sha256-{digest[:12]}", digest, target.stat().st_size)
+
+
+def _write(found: tarfile.TarFile, members: Iterable[tarfile.TarInfo], target: Path) -> None:
+    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
+        for member in members:
+            content = found.extractfile(member) if member.isfile() else None
+            tar.addfile(_plain(member), content)
 
 
 def _refuse_damaged(found: tarfile.TarFile) -> None:

@@ -216,13 +216,6 @@ def fill_copy(
     server.analyze(job.target)
 
 
-def copy_database(
-    job: CopyJob, runner: Runner, server: DatabaseServer, on_bytes: OnBytes | None = None
-) -> None:
-    """Both in one go, of a source that stays as it is."""
-    fill_copy(prepare_copy(job, runner, server, trial=False), runner, server, on_bytes)
-
-
 def check_copy(job: CopyJob, server: DatabaseServer) -> None:
     """Compare tables, rows and sequences. Raises DatabaseError naming the first differences.
 
@@ -233,15 +226,21 @@ def check_copy(job: CopyJob, server: DatabaseServer) -> None:
         if not job.frozen:
             expected, actual = dict.fromkeys(expected, ""), dict.fromkeys(actual, "")
         found = [
-            f"{what} of {name}: {expected.get(name, 'missing')} in {job.source}, "
-            f"{actual.get(name, 'missing')} in the copy"
-            for name in sorted({*expected, *actual})
-            if expected.get(name) != actual.get(name)
+            f"{what} of {name}: {there} in {job.source}, {here} in the copy"
+            for name, there, here in _differing(expected, actual)
         ]
         if found:
-            raise DatabaseError(
-                f"the copy is not equal to its source: {found[0]}", detail="\n".join(found)
-            )
+            first = f"the copy is not equal to its source: {found[0]}"
+            raise DatabaseError(first, detail="\n".join(found))
+
+
+def _differing(
+    expected: Mapping[str, str], actual: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    for name in sorted({*expected, *actual}):
+        there, here = expected.get(name, "missing"), actual.get(name, "missing")
+        if there != here:
+            yield name, there, here
 
 
 def _read(read: Callable[[str], Mapping[str, object]], name: str) -> dict[str, str]:

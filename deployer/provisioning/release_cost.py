@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from deployer.compute import Disk
@@ -17,24 +17,56 @@ from reconciler.util.duration import format_duration
 
 @dataclass(frozen=True)
 class NewMachines:
-    """The machines of one release: all of one type, each with these disks."""
+    """The machines of one release: all of one type, each with these disks.
+
+    `imaged`: whether an image is made for it, whose snapshots are paid for.
+    """
 
     type: str
     disks: tuple[Disk, ...]
     public: bool
     count: int = 1
     platform: str = ""
+    imaged: bool = True
 
 
-def cost_lines(service: Service, fleet: NewMachines, prices: Prices) -> tuple[str, ...]:
-    """The release itself, then what live becomes. Raises nothing; unknown is never 0."""
+@dataclass(frozen=True)
+class KeptRelease:
+    """What is live now, as it stays for a rollback; `whole`: nothing of it was left unread."""
+
+    resources: tuple[Resource, ...] = ()
+    whole: bool = True
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a machine of it."""
+        return any(one.kind == INSTANCE for one in self.resources)
+
+    def now(self, prices: Prices) -> Sum:
+        """What it costs as it is."""
+        return self._marked(_sum(self.resources, prices))
+
+    def parked(self, prices: Prices) -> Sum:
+        """What is left of it when its machines stand still."""
+        return self._marked(_sum([_halted(one) for one in self.resources], prices))
+
+    def _marked(self, cost: Sum) -> Sum:
+        return cost if self.whole else cost.plus(Sum(resources=1, unknown=1))
+
+
+def cost_lines(
+    service: Service, fleet: NewMachines, prices: Prices, live: KeptRelease
+) -> tuple[str, ...]:
+    """The release itself; then, where there is one, what live becomes. Unknown is never 0."""
     running = _sum(_machines(service, fleet), prices)
-    kept = _sum(_disks(service, fleet), prices)
     what = f"{fleet.count} × {fleet.type}, {', '.join(map(_disk, fleet.disks)) or 'no disk known'}"
+    new = f"the new release: {_dollars(running)} ({what})"
+    if not live.exists:
+        return (new,)
     return (
-        f"the new release: {_dollars(running)} ({what})",
-        f"live beside it, until it is parked: {_dollars(running)}",
-        f"for rollback: {_kept(service, running, kept)}",
+        new,
+        f"live beside it, until it is parked: {_dollars(live.now(prices))}",
+        f"for rollback: {_kept(service, live, prices)}",
     )
 
 
@@ -44,23 +76,13 @@ def hourly_cost(service: Service, fleet: NewMachines, prices: Prices) -> float |
 
 
 def kept_costs(
-    service: Service, kept: Iterable[Resource], disks: Sequence[Disk], prices: Prices
+    service: Service, live: KeptRelease, prices: Prices
 ) -> tuple[float | None, float | None]:
-    """$/h of a release that is kept for rollback, now and once it is parked; None: not known.
-
-    `disks`: those of each of its machines. An adopted machine's volumes carry no tags, and are not
-    among `kept`.
-    """
-    resources = list(kept)
-    machines = [one for one in resources if one.kind == INSTANCE]
-    tagged = any(one.kind == VOLUME for one in resources)
-    for _ in machines if not tagged else ():
-        resources += _volumes(service, disks)
-    if not machines:
+    """$/h of a release that is kept for rollback, now and once it is parked; None: not known."""
+    if not live.exists:
         return None, None
-    halted = [_halted(one) for one in resources]
-    parks = service.park == "stop"
-    return _known(_sum(resources, prices)), _known(_sum(halted, prices)) if parks else None
+    parked = _known(live.parked(prices)) if service.park == "stop" else None
+    return _known(live.now(prices)), parked
 
 
 def _halted(resource: Resource) -> Resource:
@@ -74,15 +96,16 @@ def _known(cost: Sum) -> float | None:
     return None if cost.unknown else float(cost.hourly)
 
 
-def _kept(service: Service, running: Sum, kept: Sum) -> str:
+def _kept(service: Service, live: KeptRelease, prices: Prices) -> str:
     """What becomes of the machines that are live now, by `park`, `park_after` and `keep`."""
     keep = f"keep = {service.keep}"
     if service.park == "terminate":
         return "nothing: the old machines go"
+    now = _dollars(live.now(prices))
     if service.park == "run":
-        return f"{_dollars(running)} for each of {keep} previous releases, which run on"
+        return f"{now}, running on; {keep} previous releases"
     after = format_duration(service.park_after)
-    return f"{_dollars(running)} for {after}, then {_dollars(kept)} for each of {keep}, halted"
+    return f"{now} for {after}, then {_dollars(live.parked(prices))}, halted; {keep}"
 
 
 def _machines(service: Service, fleet: NewMachines) -> list[Resource]:
@@ -105,7 +128,8 @@ def _disks(service: Service, fleet: NewMachines) -> list[Resource]:
     """
     volumes = _volumes(service, fleet.disks or (Disk("disk", 0),))
     image = [
-        Resource(SNAPSHOT, one.device, service.place, size_gb=one.size_gb) for one in fleet.disks
+        Resource(SNAPSHOT, one.device, service.place, size_gb=one.size_gb)
+        for one in (fleet.disks if fleet.imaged else ())
     ]
     return volumes * fleet.count + image
 

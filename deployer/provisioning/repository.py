@@ -72,9 +72,8 @@ def since_live(source: Path, live: str, ref: str) -> str:
     if back:
         said.append(f"without {humanize.count(back, 'commit')} of live")
     if migrations:
-        more = ", …" if len(migrations) > SHOWN else ""
-        listed = ", ".join(migrations[:SHOWN])
-        said.append(f"{humanize.count(len(migrations), 'migration')} ({listed}{more})")
+        listed = ", ".join([*migrations[:SHOWN], *(["…"] if len(migrations) > SHOWN else [])])
+        said.append(f"{humanize.count(len(migrations), 'migration')} ({listed})")
     return ", ".join(said)
 
 

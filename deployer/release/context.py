@@ -11,6 +11,7 @@ from deployer.compute import ImageOrder, InstanceFacts, LaunchOrder
 from deployer.ports import Ports
 from deployer.provisioning.code_archive import CodeArchive
 from deployer.provisioning.files.carry import Carried, LiveListing
+from deployer.provisioning.release_cost import KeptRelease
 from deployer.release.clock import elapsed
 from deployer.release.lease_holder import LeaseHolder
 from reconciler.cost.estimate import as_number, hourly
@@ -122,6 +123,7 @@ class Created:
     stopped  why an image hook may have left live stopped: the end of the hook was not observed
     public   whether the machines get public addresses, for the record or to be reached there
     per_hour what the machines, their disks and their image cost; None if not known
+    kept     what is live now, as it will cost once it is kept for a rollback
     joined   what was made to lead traffic to the machines (target groups), for `join_order`
     drain    how long requests may be in flight after the switch; None: the record's TTL says it
     """
@@ -137,6 +139,7 @@ class Created:
     facts: tuple[InstanceFacts, ...] = ()
     public: bool = False
     per_hour: float | None = None
+    kept: KeptRelease = field(default_factory=KeptRelease)
     machines: tuple[NewMachine, ...] = ()
     join_order: JoinOrder | None = None
     joined: tuple[str, ...] = ()

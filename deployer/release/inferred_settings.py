@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployer.compute import Disk, InstanceFacts
+from deployer.provisioning.release_cost import NewMachines
 from deployer.release.context import ReleaseContext
 from reconciler.config.service import Service
 from reconciler.cost import estimate
@@ -139,6 +140,18 @@ def _monthly(service: Service, disk: Disk, prices: Prices) -> str:
     volume = Resource(VOLUME, "", service.place, {}, type=disk.type, size_gb=float(disk.size_gb))
     dollars = estimate.hourly(volume, prices)
     return "price unknown" if dollars is None else f"{money(dollars * MONTH)} a month"
+
+
+def new_machines(service: Service, wanted: Shape) -> NewMachines:
+    """The machines as their costs are counted."""
+    return NewMachines(
+        wanted.type,
+        wanted.disks,
+        wanted.public,
+        service.instance.count,
+        wanted.platform,
+        imaged=service.instance.image_from != "base",
+    )
 
 
 def _public(

@@ -11,24 +11,27 @@ from deployer.checks.live_traffic import refuse_elastic_ip
 from deployer.checks.live_units import check_live
 from deployer.checks.record_place import elsewhere_notes
 from deployer.ports import Ports
-from deployer.provisioning.release_cost import NewMachines, cost_lines
+from deployer.provisioning.release_cost import cost_lines
 from deployer.provisioning.repository import examine_code, since_live
 from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.inferred_settings import (
     Inferred,
     Shape,
     client_addresses,
+    new_machines,
     shape,
     volume_notes,
 )
 from deployer.release.live.carried_files import refuse_files
 from deployer.release.live.dns_names import refuse_names
+from deployer.release.live.kept_release import kept_release
 from deployer.release.steps.guard import dirt, look, refuse
 from deployer.release.steps.image import live_machine
 from reconciler.config.loader import refuse_unbuilt
 from reconciler.config.service import Database, Service
 from reconciler.errors import ConfigError, Refused, ToolError
 from reconciler.model.ledger import Ledger
+from reconciler.plan.service_plan import ServicePlan
 from reconciler.ports.journal.reader import last_figures
 from reconciler.util.duration import format_duration
 from reconciler.util.humanize import span
@@ -92,7 +95,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         refusal=refusal,
         notes=notes,
         code=code,
-        costs=_costs(ports, wanted),
+        costs=_costs(ports, wanted, service_plan, reading.ledger),
         times=_times(ports),
         ref=ref,
     )
@@ -117,12 +120,14 @@ def _times(ports: Ports) -> tuple[str, ...]:
     return (f"about {span(known.total)}{freeze}, as {rehearsed}{known.release} took",)
 
 
-def _costs(ports: Ports, wanted: Shape | None) -> tuple[str, ...]:
+def _costs(
+    ports: Ports, wanted: Shape | None, service_plan: ServicePlan, ledger: Ledger
+) -> tuple[str, ...]:
     if wanted is None:
         return ()
-    count = ports.service.instance.count
-    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, count, wanted.platform)
-    return cost_lines(ports.service, fleet, ports.prices)
+    fleet = new_machines(ports.service, wanted)
+    live = kept_release(ports, service_plan, ledger)
+    return cost_lines(ports.service, fleet, ports.prices, live)
 
 
 def _shape(ports: Ports, ledger: Ledger) -> Shape | None:

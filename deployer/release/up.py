@@ -239,22 +239,10 @@ def _baked(run: ReleaseContext) -> str:
         raise
 
 
-def _kept_per_hour(run: ReleaseContext) -> tuple[float | None, float | None]:
-    """$/h of the release that is kept for rollback, now and parked; None where it is not known."""
-    service_plan, live = run.start.service_plan, run.start.reading.ledger.live
-    owned = [
-        verdict.resource
-        for verdict in service_plan.verdicts
-        if live is not None and verdict.resource.deploy == live.id
-    ]
-    source = run.created.source
-    return kept_costs(run.ports.service, owned, source.disks if source else (), run.ports.prices)
-
-
 def released(run: ReleaseContext, seconds: float) -> e.Released:
     """The summary once the release is live."""
     drain = run.created.drain or timedelta(seconds=run.start.reading.drain_ttl)
-    kept, parked = _kept_per_hour(run)
+    kept, parked = kept_costs(run.ports.service, run.created.kept, run.ports.prices)
     return e.Released(
         service=run.ports.service.name,
         deploy=str(run.deploy),

@@ -16,7 +16,15 @@ from reconciler.errors import AccessDenied, CloudError, ToolError
 from reconciler.model import tags as t
 from reconciler.model.coverage import INDEX, Read, ReadStatus
 from reconciler.model.outcome import Outcome, OutcomeStatus
-from reconciler.model.resource import GROUP, INSTANCE, RDS_INSTANCE, Gap, Inventory, Resource
+from reconciler.model.resource import (
+    GROUP,
+    INSTANCE,
+    RDS_INSTANCE,
+    VOLUME,
+    Gap,
+    Inventory,
+    Resource,
+)
 from reconciler.model.tag_summary import KEYS, Groups, TagSummary, grouped
 from reconciler.model.tags import AccountRegion, Label
 from reconciler.util.backoff import Backoff
@@ -113,6 +121,17 @@ class Ec2Inventory:
             return Inventory((), gaps, (row.failed(error),))
         now = [replace(one, tags=found.get(one.id, {})) for one in resources]
         return Inventory(tuple(one for one in now if t.ID in one.tags), reads=(row.done(),))
+
+    def volumes(self, ids: Sequence[str]) -> Inventory:
+        """See `CloudInventory.volumes`."""
+        reads = Reads(self.aws)
+        row = _Row(reads, VOLUME)
+        try:
+            found = tuple(BY_NAME[VOLUME].describe(reads, ids))
+        except (CloudError, AccessDenied) as error:
+            gap = Gap.of(self.place, VOLUME, error)
+            return Inventory((), (gap,), (row.failed(error),))
+        return Inventory(found, reads=(row.done(),))
 
     def label(
         self, resources: Sequence[Resource], label: Label, units: str = ""

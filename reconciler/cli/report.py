@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -137,8 +137,8 @@ def report(
 def _audited(asked: CliContext, services: tuple[str, ...], wanted: Wanted) -> Report:
     from reconciler.cost import price_cache
     from reconciler.cost.audit import report as audit
-    from reconciler.cost.audit import untagged_volumes
     from reconciler.cost.foreign import known_now
+    from reconciler.sweep.attached_volumes import attached_volumes
     from reconciler.sweep.runner import make_plan
     from reconciler.util.gc_tuning import share_heaps
     from reconciler.wiring.fleet_builder import build_fleet
@@ -146,34 +146,14 @@ def _audited(asked: CliContext, services: tuple[str, ...], wanted: Wanted) -> Re
 
     share_heaps()
     settings, edges = connected(asked)
-    plan = make_plan(build_fleet(settings, services, edges))
-    volumes, unread = _volumes(edges, untagged_volumes(plan))
+    fleet = build_fleet(settings, services, edges)
+    plan = make_plan(fleet)
+    volumes = attached_volumes(plan, fleet.inventories)
     now = known_now(plan)
     saved, entries = told_by_journals(settings, edges, services, now) if now else (None, ())
     audited = audit(plan, price_cache.load(), wanted.back, volumes, entries)
-    audited = replace(audited, gaps=(*audited.gaps, *unread), saved=saved)
+    audited = replace(audited, saved=saved)
     return with_shares(narrowed(audited, wanted.only), edges)
-
-
-def _volumes(
-    edges: Edges, wanted: Iterable[tuple[AccountRegion, str]]
-) -> tuple[list[Resource], list[str]]:
-    """These volumes, described; and in words what could not be read."""
-    from reconciler.aws.client.query import Reads
-    from reconciler.aws.kinds.volume import KIND
-    from reconciler.errors import AccessDenied, CloudError
-
-    by_place: dict[AccountRegion, list[str]] = {}
-    for place, id_ in wanted:
-        by_place.setdefault(place, []).append(id_)
-    found: list[Resource] = []
-    unread: list[str] = []
-    for place, ids in by_place.items():
-        try:
-            found += KIND.describe(Reads(edges.aws(place)), ids)
-        except (AccessDenied, CloudError) as error:
-            unread.append(f"volumes of {place}: {error.message}")
-    return found, unread
 
 
 def with_shares(audited: Report, edges: Edges) -> Report:

@@ -25,12 +25,13 @@ from reconciler.model.journal.entry import Entry
 from reconciler.model.journal.live_periods import live_periods
 from reconciler.model.journal.savings import Savings, unrooted_since
 from reconciler.model.ledger import Ledger
-from reconciler.model.resource import INSTANCE, Resource
-from reconciler.model.tags import AccountRegion
+from reconciler.model.resource import INSTANCE, Inventory, Resource
 from reconciler.plan.service_plan import STRANGE, Plan, ServicePlan
 from reconciler.plan.standby import state_of
 
 GARBAGE = "garbage"
+ATTACHED = "attached"
+"""A volume without tags, on a machine that is garbage."""
 ROLLBACK = (Role.PREVIOUS.value, "rejected")
 
 _STATES = {
@@ -39,6 +40,9 @@ _STATES = {
     Reason.WITNESSED: "in DNS",
     Reason.UNKNOWN: "unknown",
 }
+
+
+NO_VOLUMES = Inventory()
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,11 @@ class Report:
         return min((deploy.born for deploy in deploys if deploy is not None), default=None)
 
     @cached_property
+    def shared(self) -> Sum:
+        """What all databases together take of their servers' prices; in no other sum."""
+        return estimate.add(share.cost for share in self.shares)
+
+    @cached_property
     def not_ours(self) -> Sum:
         """The cost of the foreign resources and look-alikes."""
         return estimate.add(item.cost for item in self.foreign)
@@ -174,22 +183,6 @@ def _sums(parts: Iterable[tuple[str, Sum]]) -> Mapping[str, Sum]:
     return {name: estimate.add(every) for name, every in found.items()}
 
 
-def untagged_volumes(plan: Plan) -> tuple[tuple[AccountRegion, str], ...]:
-    """The volumes that machines of ours use and that carry no tags of ours, as after an adoption.
-
-    They are paid for with the machine, though no sweep would ever delete them by themselves.
-    """
-    known = {resource.id for resource in plan.inventory.resources}
-    machines = (v.resource for v in plan.verdicts if v.reason not in STRANGE)
-    return tuple(
-        (machine.place, used)
-        for machine in machines
-        if machine.kind == INSTANCE
-        for used in machine.uses
-        if used.startswith("vol-") and used not in known
-    )
-
-
 def _with_volumes(
     items: Sequence[CostItem], volumes: Iterable[Resource], costs: Costs, now: datetime | None
 ) -> list[CostItem]:
@@ -200,24 +193,36 @@ def _with_volumes(
         found.append(item)
         machine = item.verdict.resource
         for used in machine.uses if machine.kind == INSTANCE else ():
-            if used in by_id:
+            if used in by_id and _is_of(machine, by_id[used]):
                 volume = replace(by_id.pop(used), tags=machine.tags)
-                text = f"a volume of {machine.id} without tags: it has the machine's fate"
-                verdict = replace(item.verdict, resource=volume, text=text)
-                found.append(CostItem(verdict, item.state, costs.of(volume, now)))
+                found.append(_attached(item, volume, costs.of(volume, now)))
     return found
+
+
+def _is_of(machine: Resource, volume: Resource) -> bool:
+    """Whether it has no deploy-id but the machine's: another's is in another sum."""
+    return volume.tags.get(t.ID, "") in ("", machine.tags.get(t.ID, ""))
+
+
+def _attached(machine: CostItem, volume: Resource, cost: Sum) -> CostItem:
+    """A volume without tags: kept as its machine is, and no garbage, for no sweep deletes it."""
+    text = f"a volume of {machine.verdict.resource.id} without tags: no sweep deletes it"
+    verdict = replace(machine.verdict, resource=volume, text=text)
+    if verdict.collect:
+        return CostItem(replace(verdict, reason=Reason.FOREIGN), ATTACHED, cost)
+    return CostItem(verdict, machine.state, cost)
 
 
 def report(
     plan: Plan,
     prices: Prices,
     back: timedelta | None = None,
-    volumes: Iterable[Resource] = (),
+    volumes: Inventory = NO_VOLUMES,
     entries: tuple[Entry, ...] = (),
 ) -> Report:
     """The audit of the resources in a plan; what was spent counts since birth, or so far back.
 
-    `volumes`: those of `untagged_volumes`, described; `entries`: the journals'.
+    `volumes`: those without tags (`reconciler.sweep.attached_volumes`); `entries`: the journals'.
     """
     now = known_now(plan)
     ledgers = [service.root.ledger for service in plan.services]
@@ -228,8 +233,9 @@ def report(
         for verdict in service_plan.verdicts
     ]
     ours = [item for item in items if item.verdict.reason not in STRANGE]
-    ours = _with_volumes(ours, volumes, costs, now)
+    ours = _with_volumes(ours, volumes.resources, costs, now)
     others = [_item(verdict, None, now, costs) for verdict in plan.strangers]
+    gaps = (*plan.inventory.gaps, *volumes.gaps)
     return Report(
         now=now,
         prices=prices,
@@ -239,7 +245,7 @@ def report(
         let_go=tuple(item for item in items if item.verdict.let_go),
         foreign=(*(item for item in items if item.verdict.reason in STRANGE), *others),
         unknown=plan.problems,
-        gaps=tuple(f"{gap.kind}s of {gap.place}: {gap.reason}" for gap in plan.inventory.gaps),
+        gaps=tuple(f"{gap.kind}s of {gap.place}: {gap.reason}" for gap in gaps),
         strangers=strangers(plan, prices),
         reads=plan.inventory.reads,
         entries=entries,

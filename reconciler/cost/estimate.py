@@ -27,12 +27,15 @@ __all__ = [
     "as_of",
     "hourly",
     "is_bound",
+    "monthly_of",
     "of",
     "price",
     "so_far",
 ]
 
 _ZERO = Decimal(0)
+_EXACT = Decimal("1e-9")
+"""Finer than any price times any quantity, coarser than a number's last digit."""
 
 
 def as_of(prices: Prices) -> str:
@@ -95,6 +98,11 @@ def hourly(resource: Resource, prices: Prices) -> Decimal | None:
 def as_number(dollars: Decimal | None) -> float | None:
     """For JSON and events: the nearest number; None stays None."""
     return None if dollars is None else float(dollars)
+
+
+def monthly_of(per_hour: float) -> Decimal:
+    """Dollars a month of a number that JSON or an event has carried: the decimal that it was."""
+    return (Decimal(str(per_hour)) * MONTH).quantize(_EXACT)
 
 
 def price(resource: Resource, prices: Prices) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -11,7 +11,6 @@ from reconciler.cost.audit import Report
 from reconciler.cost.rates import rate
 from reconciler.model.journal.entry import SWEEP
 
-_HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
 
@@ -46,14 +45,11 @@ def days(report: Report, count: int = 30) -> tuple[Day, ...]:
     wasted, saved = list(_wasted(report, now)), list(_saved(report, now))
     midnight = datetime.combine(now.astimezone(UTC).date(), time(0), UTC)
     begins = [midnight - _DAY * n for n in reversed(range(count))]
-    return tuple(
-        Day(
-            begin.date(),
-            sum((period.within(begin, begin + _DAY) for period in wasted), Decimal(0)),
-            sum((period.within(begin, begin + _DAY) for period in saved), Decimal(0)),
-        )
-        for begin in begins
-    )
+    return tuple(Day(begin.date(), _on(begin, wasted), _on(begin, saved)) for begin in begins)
+
+
+def _on(day: datetime, periods: Iterable[_Period]) -> Decimal:
+    return sum((period.within(day, day + _DAY) for period in periods), Decimal(0))
 
 
 def _wasted(report: Report, now: datetime) -> Iterator[_Period]:

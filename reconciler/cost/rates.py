@@ -24,6 +24,7 @@ LEFT_OUT = (
     "I/O requests",
     "capacity units of load balancers",
     "NAT gateways",
+    "database servers that no release has made",
     "snapshot retrieval",
     "extended support of RDS",
     "support",

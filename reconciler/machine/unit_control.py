@@ -224,15 +224,9 @@ def _set_apart(act: Act) -> str:
 
 
 def _write_state(gate: ActivationGate, act: Act) -> str:
-    state = " ".join(
-        shlex.quote(line)
-        for line in (
-            f"deploy={act.deploy}",
-            f"generation={act.generation:d}",
-            f"app={act.app == 'run':d}",
-            f"units={digest(gate)}",
-        )
-    )
+    deploy, runs = f"deploy={act.deploy}", f"app={act.app == 'run':d}"
+    lines = (deploy, f"generation={act.generation:d}", runs, f"units={digest(gate)}")
+    state = " ".join(map(shlex.quote, lines))
     return (
         f'printf \'%s\\n\' "instance=$instance" {state} "jobs=$jobs" > {STATE}.new\n'
         f"sync {STATE}.new 2>/dev/null || sync\n"

@@ -216,7 +216,10 @@ class DatabaseShareAnswer(TypedDict):
 
 
 class ReportAnswer(ScopeAnswer):
-    """`reconciler report`: what every deploy holds and costs; `back`: so far, in seconds."""
+    """`reconciler report`: what every deploy holds and costs; `back`: so far, in seconds.
+
+    `shared`: the sum of `database_shares`, which is in no other.
+    """
 
     now: str | None
     sentence: str
@@ -230,6 +233,7 @@ class ReportAnswer(ScopeAnswer):
     orphans: list[CostedAnswer]
     let_go: list[CostedAnswer]
     foreign: list[CostedAnswer]
+    shared: CostAnswer
     database_shares: list[DatabaseShareAnswer]
     services: dict[str, CostAnswer]
     states: dict[str, CostAnswer]

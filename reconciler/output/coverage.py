@@ -83,7 +83,8 @@ def _facts(read: Read) -> tuple[object, ...]:
 def stranger_line(group: ForeignResources) -> str:
     """One line for a group of foreign resources, with their cost."""
     who = humanize.one_line(group.service or "?")
-    price = humanize.hourly(group.cost.hourly) + ("+" if group.cost.unknown else "")
+    least = "at least " if group.cost.unknown else ""
+    price = f"{least}{humanize.hourly(group.cost.hourly)}"
     if group.cost.is_unknown:
         price = "price unknown"
     where = ", ".join(group.places)

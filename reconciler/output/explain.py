@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.cost import estimate
+from reconciler.cost.estimate import Costs
 from reconciler.cost.price_list import Prices
 from reconciler.errors import ConfigError, DirtRemains, ToolError
 from reconciler.gc.verdict import Reason, Role, Verdict
 from reconciler.model import tags as t
+from reconciler.model.journal.live_periods import live_periods
 from reconciler.model.resource import Resource, hold_of, service_of
 from reconciler.output.answers import AskedAnswer, ExplainedAnswer
 from reconciler.output.plan import verdict_json
@@ -149,7 +151,8 @@ def _cost(verdict: Verdict, service_plan: ServicePlan, prices: Prices) -> str:
     price = estimate.price(verdict.resource, prices)
     if not price:
         return "not billed by itself"
-    cost = estimate.of(verdict.resource, now, prices)
+    lives = live_periods([service_plan.root.ledger], ())
+    cost = Costs(prices, lives=lives).of(verdict.resource, now)
     spent = "unknown" if cost.is_ageless else humanize.money(cost.so_far)
     month = "unknown" if cost.is_unknown else humanize.money(cost.monthly)
     return (

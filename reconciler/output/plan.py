@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from reconciler.cost import estimate
 from reconciler.cost.foreign import strangers
@@ -71,10 +72,15 @@ def _service(service_plan: ServicePlan, prices: Prices) -> list[str]:
     clean = " · clean" if good else ""
     acts = [*_swaps(service_plan, names), *_deletions(service_plan, names, prices)]
     acts += _rests(service_plan, names, prices)
+    first = f"{head}{headline(service_plan.root.ledger, names)}{clean}"
+    return [first, *acts, *_notes(service_plan, stopped)]
+
+
+def _notes(service_plan: ServicePlan, stopped: Sequence[str]) -> list[str]:
     notes = [f"  ! {stopped[0]}", f"    {stopped[1]}"] if stopped else []
     notes += [f"  ! {humanize.one_line(text)}" for text in service_plan.contradictions]
-    notes += [f"    {line}" for note in service_plan.witnesses for line in note.cure.splitlines()]
-    return [f"{head}{headline(service_plan.root.ledger, names)}{clean}", *acts, *notes]
+    cures = (note.cure for note in service_plan.witnesses)
+    return [*notes, *(f"    {line}" for cure in cures for line in cure.splitlines())]
 
 
 def _swaps(service_plan: ServicePlan, names: Names) -> Iterator[str]:
@@ -115,10 +121,15 @@ def _rests(service_plan: ServicePlan, names: Names, prices: Prices) -> Iterator[
     for rest in service_plan.rests:
         who = f"{rest.machine.id} of {named(rest.deploy, names)}"
         if rest.stage is Standby.PARKED:
-            saved = estimate.price(rest.machine, prices).strip()
+            saved = estimate.price(_halting(rest.machine), prices)
             yield f"  ~ park      {who}: it halts, which saves {saved}; its disks stay"
         else:
             yield f"  ~ drain     {who}: its app stops"
+
+
+def _halting(machine: Resource) -> Resource:
+    """What a machine no longer costs when it stands still: an Elastic IP is paid for as before."""
+    return replace(machine, public_ips=machine.public_ips - len(machine.elastic))
 
 
 def _deletions(service_plan: ServicePlan, names: Names, prices: Prices) -> Iterator[str]:

@@ -18,6 +18,7 @@ from reconciler.output.coverage import (
 from reconciler.output.let_go import let_go_lines
 from reconciler.output.plan import saving, verdict_json
 from reconciler.plan import record_drift
+from reconciler.plan.standby import Rest
 from reconciler.sweep.result import SweepResult
 from reconciler.util import humanize
 
@@ -70,10 +71,7 @@ def left_lines(result: SweepResult) -> list[str]:
             for resource in (verdict.resource for verdict in plan.deletes)
         ]
         lines += [f"  not finished: {repair.deploy}: {repair.why}" for repair in plan.repairs]
-        for rest in plan.rests:
-            known = last.get(rest.machine.key)
-            why = f": {humanize.one_line(known.text)}" if known else ""
-            lines.append(f"  not {rest.word} yet: {rest.machine.id}{why}")
+        lines += [_not_yet(rest, last.get(rest.machine.key)) for rest in plan.rests]
     lines += [f"  {humanize.one_line(text)}" for text in result.left.contradictions]
     lines += [f"  {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in result.gaps]
     lines += [f"  {text}" for text in result.trouble]
@@ -94,6 +92,11 @@ def _cures(result: SweepResult) -> list[str]:
     ]
     cures += [note.cure for service_plan in result.left.services for note in service_plan.witnesses]
     return list(dict.fromkeys(cure for cure in cures if cure))
+
+
+def _not_yet(rest: Rest, known: Outcome | None) -> str:
+    why = f": {humanize.one_line(known.text)}" if known else ""
+    return f"  not {rest.word} yet: {rest.machine.id}{why}"
 
 
 def as_json(result: SweepResult, prices: Prices) -> SweepAnswer:

@@ -53,6 +53,12 @@ class CloudInventory(Protocol):
         gone. Tags that could not be read are a gap for every kind asked for.
         """
 
+    def volumes(self, ids: Sequence[str]) -> Inventory:
+        """The volumes of these ids, whatever their tags; deleted ones are missing.
+
+        What could not be read is a gap.
+        """
+
     def label(
         self, resources: Sequence[Resource], label: Label, units: str = ""
     ) -> tuple[Outcome, ...]:

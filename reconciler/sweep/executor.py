@@ -84,15 +84,19 @@ class Executor:
             raise ToolError(
                 "traffic was not changed: the ledger has changed, the next sweep decides"
             )
+        self._change_traffic(work)
+
+    def _change_traffic(self, work: TrafficWork) -> None:
+        traffic, done = self._managed.traffic, self._tally.traffic
         for change in work.switches:
-            managed.traffic.switch(change.route, change.group, change.holders)
-            self._tally.traffic.append(f"switch {change.route} {change.group}")
+            traffic.switch(change.route, change.group, change.holders)
+            done.append(f"switch {change.route} {change.group}")
         for group in work.drained:
-            managed.traffic.mark_drained(group, self._now.now)
-            self._tally.traffic.append(f"drained {group}")
+            traffic.mark_drained(group, self._now.now)
+            done.append(f"drained {group}")
         for change in work.detach:
-            managed.traffic.detach(change.route, change.group)
-            self._tally.traffic.append(f"detach {change.route} {change.group}")
+            traffic.detach(change.route, change.group)
+            done.append(f"detach {change.route} {change.group}")
 
     def _readdress(self, service_plan: ServicePlan) -> None:
         at = service_plan.readdress

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.cost.estimate import as_number, hourly
+from reconciler.cost.estimate import Sum, add, as_number, hourly, of
 from reconciler.cost.price_list import Prices
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.journal import entry as j
@@ -39,7 +39,7 @@ def entries(result: SweepResult, prices: Prices, run: SweepRun) -> Iterator[Entr
 
 def _entry(result: SweepResult, service: str, prices: Prices, run: SweepRun) -> Entry:
     resources = tuple(_records(_of(result.outcomes, service), prices))
-    gone = [resource for resource in resources if resource.fate == j.GONE]
+    saved = _saved(_of(result.outcomes, service), prices)
     left = [resource for resource in resources if resource.fate == j.LEFT]
     return Entry(
         operation_id(service, run.began),
@@ -54,10 +54,16 @@ def _entry(result: SweepResult, service: str, prices: Prices, run: SweepRun) -> 
         resources=resources,
         ended_leases=_ids(result.ended, service),
         forgotten=_ids(result.forgotten, service),
-        per_hour=sum(one.per_hour or 0.0 for one in gone),
-        unpriced=sum(one.per_hour is None for one in gone),
+        per_hour=float(saved.hourly),
+        unpriced=saved.unknown,
         warnings=result.trouble,
     )
+
+
+def _saved(outcomes: Iterable[Outcome], prices: Prices) -> Sum:
+    """What the things that are gone would still cost, as the plan said; what is known of it."""
+    gone = (one.resource for one in outcomes if one.status is OutcomeStatus.GONE)
+    return add(of(resource, None, prices) for resource in gone)
 
 
 def resources_of(result: SweepResult, prices: Prices) -> tuple[ResourceRecord, ...]:

@@ -9,6 +9,8 @@ is 0.0, and some figures are those of dedicated hardware. So they are checked ag
 - A hole is worked out from sizes that agree to the last digit, if of the family's figures in all
   regions at most one in twenty contradicts the proportion. Families before the fifth generation
   are left as they are: AWS rounded their prices to a tenth of a cent.
+- A whole machine (`.metal`) costs as much as the largest size that is cut from it: a figure counts
+  if it is that of the family's dearest size.
 - Windows, RHEL, SUSE: the licence costs the same everywhere for a size. A figure counts if it is
   above Linux's by the amount that most figures of that size agree on.
 """
@@ -106,6 +108,18 @@ def linux(table: Source) -> Table:
         fill = _EXACT.match(name) and name not in odd
         prices = family.filled() if fill else family.accepted()
         found.setdefault(region, {}).update(prices)
+    return found
+
+
+def whole(table: Source, base: Table) -> Table:
+    """The prices of whole machines by region and type; `base`: those of the sizes."""
+    found: Table = {}
+    for name in (name for name in table if name.endswith(".metal")):
+        family = name.removesuffix("metal")
+        for region, price in table[name].items():
+            sizes = [cost for size, cost in base.get(region, {}).items() if size.startswith(family)]
+            if price and price == max(sizes, default=None):
+                found.setdefault(region, {})[name] = price
     return found
 
 

@@ -65,6 +65,13 @@ def _worked_out(believed: Figures, base: Figures) -> Figures:
     return every if exact else {}
 
 
+def check_copied(copied: Table, source: Source) -> None:
+    """Compare the machines that were copied by hand. Raises ValueError for a contradiction."""
+    for region, prices in copied.items():
+        known = {name: source[name].get(region) for name in prices if name in source}
+        _check({name: price for name, price in known.items() if price}, prices)
+
+
 def _check(figures: Figures, base: Figures) -> None:
     for name, price in figures.items():
         ratio = price / base[name]

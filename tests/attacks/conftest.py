@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deployer.sandbox.control.client import Sandbox
+from reconciler.database.postgres.engine import PostgresServer
 from tests.fakes.scene import Scene
 from tests.fakes.service_access import ToldMachine
 from tests.support.adoption import adopt
 from tests.support.company import Company
+from tests.support.postgres_cluster import Cluster, running
 from tests.support.shop_world import ALL, DEAD
 from tests.support.warm_company import WarmCompany
 
@@ -40,3 +43,23 @@ def adopted(company: Company) -> Company:
     """The company with its live v1 under a ledger."""
     adopt(company)
     return company
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A real server."""
+    with running() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def server(cluster: Cluster) -> PostgresServer:
+    """The edge."""
+    return cluster.server()
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[str]:
+    """A live database of an application as a company has it."""
+    with cluster.company_database() as name:
+        yield name

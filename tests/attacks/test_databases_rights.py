@@ -5,81 +5,14 @@ The numbers are those of the list.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
-
 import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from deployer.provisioning.database_copy import CopyJob, fill_copy, prepare_copy
-from deployer.provisioning.local_shell import LocalShell
-from reconciler.database.postgres.connection import AdminUrl
 from reconciler.database.postgres.engine import PostgresServer
-from reconciler.database.state_comment import Memory
 from reconciler.errors import AccessDenied
-from reconciler.model.deploy_id import DeployId
-from reconciler.model.fencing import FencedAct
-from tests.support.postgres_cluster import Client, Cluster, every_acl, running
-
-SHOP = DeployId.parse("shop/20261123T031502Z-7kq2m")
-NEXT = DeployId.parse("shop/20261124T031502Z-8mq4z")
-LEDGER = "Z123/shop._deploy.example.com"
-NAME = SHOP.database_name(LEDGER)
-NEW_PARTITION = """
-CREATE TABLE parts_high PARTITION OF parts FOR VALUES FROM (10) TO (20);
-INSERT INTO parts VALUES (11)
-"""
-MEMORY = Memory(SHOP, LEDGER, datetime(2026, 11, 23, tzinfo=UTC))
-
-
-def act(generation: int, deploy: DeployId = SHOP) -> FencedAct:
-    """An act of that generation."""
-    return FencedAct(generation, deploy, LEDGER)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """A real server."""
-    with running() as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def server(cluster: Cluster) -> PostgresServer:
-    """The edge."""
-    return cluster.server()
-
-
-@pytest.fixture
-def database(cluster: Cluster) -> Iterator[str]:
-    """A live database of an application as a company has it."""
-    with cluster.company_database() as name:
-        yield name
-
-
-@contextmanager
-def copied(cluster: Cluster, source: str) -> Iterator[str]:
-    """A release's copy of a database, which stays shut."""
-    target = cluster.new_name()
-    server = cluster.server()
-    server.create(target, "app", replace(MEMORY, deploy=NEXT), like=source)
-    try:
-        admin = AdminUrl.parse(cluster.url())
-        job = CopyJob(admin, source, target, "app", tools=str(cluster.bin), timeout=60)
-        prepared = prepare_copy(job, LocalShell(), server, trial=True)
-        server.shut(source, act(5), ["app"], 5)
-        fill_copy(prepared, LocalShell(), server)
-        yield target
-    finally:
-        cluster.drop(target)
-
-
-def rows(session: Client, text: str) -> list[tuple[object, ...]]:
-    """What a query answers."""
-    return session.execute(text.encode()).fetchall()
+from tests.attacks.databases import act, copied, rows
+from tests.support.postgres_cluster import Cluster, every_acl
 
 
 def test_14_rights_in_the_copy(cluster: Cluster, database: str) -> None:

@@ -40,6 +40,15 @@ CUT_OFF = """() => [...document.querySelectorAll('.num, .big, .sentence')]
   }).map((one) => one.textContent.trim())"""
 
 
+INK = """() => [...document.querySelectorAll('figure:not([hidden]) canvas')].map((one) => {
+  const dots = one.getContext('2d').getImageData(0, 0, one.width, one.height).data;
+  for (let n = 0; n < dots.length; n += 4)
+    if (dots[n + 3] > 200 && dots[n] + dots[n + 1] + dots[n + 2] < 330) return true;
+  return false;
+})"""
+"""Whether each chart has something dark on it: its words."""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """One Chromium for all tests."""
@@ -154,11 +163,15 @@ def test_sorting_finding_copying_and_export(browser: Any, page_file: Path, tmp_p
 
 
 def test_it_prints_on_paper(browser: Any, page_file: Path) -> None:
-    """On A4 every figure is on the sheet, and the ink is dark, whatever the screen's scheme."""
+    """On A4: tables with every figure on the sheet, dark ink on white, whatever the scheme."""
     page = opened(browser, page_file, 718, "dark")  # A4 less its margins, at 96 dots an inch
     page.emulate_media(media="print")
     assert page.evaluate(CUT_OFF) == []
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    paper = "getComputedStyle(document.querySelector('#deploys-table'))"
+    assert page.evaluate(f"{paper}.backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate(f"{paper}.display") == "table"
+    assert page.evaluate(INK) == [True, True]
     pdf = page.pdf(format="A4", prefer_css_page_size=True)
     assert re.findall(rb"/MediaBox\s*\[0 0 (59\d)", pdf)
     page.context.close()

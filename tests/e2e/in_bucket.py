@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.sandbox.control.client import Sandbox
-from reconciler.aws.s3.lines import from_lines
+from reconciler.aws.s3.lines import as_lines, from_lines
 from tests.support.company import RECORD, older
 from tests.support.warm_company import WarmCompany
 
@@ -33,6 +33,16 @@ class LedgerInBucket(WarmCompany):
             return ""
         return from_lines(body.decode())
 
+    def ledger(self) -> str:
+        """The text, wherever it is kept."""
+        return self.text()
+
+    def write_over(self, text: str) -> None:
+        """Put another text in the place of the one that is there, in our own form."""
+        etag = self.s3.head_object(Bucket=BUCKET, Key=KEY)["ETag"]
+        body = as_lines(text).encode()
+        self.s3.put_object(Bucket=BUCKET, Key=KEY, Body=body, IfMatch=etag)
+
     def keep_ledger_in_bucket(self, kind: str, named: str) -> None:
         """As docs/s3-ledger.md has it: a bucket, and two keys in the service's file."""
         self.configure(rf'^kind = "{kind}".*$', f'kind = "{kind}"\n{named}')
@@ -55,10 +65,6 @@ class LedgerInBucket(WarmCompany):
 
 class RecordInBucket(LedgerInBucket):
     """Its record is an ordinary A record, which follows the object."""
-
-    def ledger(self) -> str:
-        """The text, as it would stand in a TXT value."""
-        return self.text()
 
     @property
     def live(self) -> str:

@@ -46,5 +46,5 @@ def started_anew(company: Company, live: Json, before: list[str]) -> bool:
     """Whether live has come up again; a machine that is down does not answer yet."""
     try:
         return started(company, live) != before
-    except (OSError, AssertionError, SSHException):  # the last: it went down while it greeted
+    except (OSError, EOFError, AssertionError, SSHException):  # it may go down while it greets
         return False

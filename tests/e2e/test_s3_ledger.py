@@ -13,6 +13,7 @@ from reconciler.exit_codes import Exit
 from tests.e2e.balanced import FAILED, Shop, deregister_at_once, only
 from tests.e2e.in_bucket import BUCKET, KEY, LedgerInBucket
 from tests.e2e.probes import takes_writes, writable
+from tests.support.company import TRUSTING
 
 
 @dataclass
@@ -112,6 +113,28 @@ def test_a_deleted_ledger_is_written_anew(bucketed: InBucket) -> None:
     assert int(re.findall(r"gen=(\d+)", shop.text())[0]) > generation
     shop.ok("deployer", "rollback", "shop", "--discard-writes")
     assert takes_writes(shop, "shop")
+
+
+def test_it_leaves_and_comes_back(bucketed: InBucket) -> None:
+    """The object is the tombstone; listener and group stay, and Route 53 is never asked."""
+    shop = bucketed
+    shop.up("v1.5.0")
+    serving, live = only(shop), shop.live
+    shop.sweep_until({serving})
+    with shop.clients.at_work():
+        shop.ok("deployer", "leave", "shop", "--yes")
+        assert f"left={live}" in shop.text()
+        shop.ok("reconciler", "sweep")
+        shop.clients.have_gone_on()
+    assert shop.clients.outcomes() <= FAILED
+    assert only(shop) == serving
+    refused = shop.deployer("up", "shop", "--ref", "v1.7.0")
+    assert refused.code == Exit.REFUSED, refused
+    shop.ok("deployer", "adopt", "shop", *TRUSTING)
+    assert shop.live == live
+    shop.up("v1.7.0")
+    assert only(shop) != serving
+    assert shop.asked_of_route53() == []
 
 
 def test_moved_from_route_53(box: Sandbox) -> None:

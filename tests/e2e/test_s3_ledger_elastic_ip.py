@@ -12,6 +12,7 @@ from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import ELASTIC, Options
 from reconciler.exit_codes import Exit
 from tests.e2e.in_bucket import LedgerInBucket
+from tests.e2e.leaving import goes_and_comes_back
 from tests.e2e.probes import takes_writes, wait_for, writable
 from tests.e2e.test_elastic_ip import Shop
 
@@ -66,3 +67,14 @@ def test_a_whole_life_with_an_elastic_ip(shop: InBucket) -> None:
     assert writable(shop) == ["shop"]
     shop.ok("deployer", "status", "shop", "--exit-code")
     assert shop.asked_of_route53() == []
+
+
+def test_it_leaves_and_comes_back(shop: InBucket) -> None:
+    """The object is the tombstone; the address stays, through a broad sweep and a reboot."""
+    shop.up("v1.5.0")
+    machine = shop.holder
+    goes_and_comes_back(shop)
+    assert shop.holder == machine
+    shop.up("v1.7.0")
+    assert shop.holder != machine
+    assert "ChangeResourceRecordSets" not in shop.asked_of_route53()  # the test itself reads there

@@ -10,6 +10,7 @@ import pytest
 from deployer.sandbox.control.client import Sandbox
 from reconciler.exit_codes import Exit
 from tests.e2e.in_bucket import BUCKET, CLAIM, RecordInBucket, adopted_in_bucket
+from tests.e2e.leaving import goes_and_comes_back
 from tests.e2e.probes import has, instance_at, takes_writes, wait_for, writable
 from tests.support.company import RECORD, Change, Witness
 
@@ -124,4 +125,16 @@ def test_moved_from_the_zone_and_back(sandbox: Sandbox) -> None:
     shop.ok("deployer", "move", "shop", "--yes")
     shop.ok("deployer", "rollback", "shop", "--discard-writes")
     assert shop.version() == "v1.4.2"
+    shop.ok("reconciler", "plan", "--exit-code")
+
+
+def test_it_leaves_and_comes_back(shop: RecordInBucket) -> None:
+    """The object is the tombstone; record and claim stay, through a broad sweep and a reboot."""
+    shop.up("v1.5.0")
+    claim = shop.claim
+    goes_and_comes_back(shop)
+    has(shop.claim, f"ledger=s3://{BUCKET}/production/shop", f"at={shop.pointed_at()[0]}")
+    assert claim.partition("at=")[2] == shop.claim.partition("at=")[2]
+    shop.up("v1.7.0")
+    assert shop.version() == "v1.7.0"
     shop.ok("reconciler", "plan", "--exit-code")

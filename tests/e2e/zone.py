@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from dnslib import DNSRecord
 
+from tests.e2e.in_bucket import LedgerInBucket
 from tests.support.company import LEDGER, Change, Company, older
 
 
@@ -85,4 +86,7 @@ def let_time_pass(company: Company, words: str = "retired", minutes: int = 60) -
     assert aged != text, text
     gen = int(re.findall(r"gen=(\d+)", text)[0])
     aged = aged.replace(f"gen={gen}", f"gen={gen + 1}")
-    change_record(company, LEDGER, "TXT", [aged])
+    if isinstance(company, LedgerInBucket):
+        company.write_over(aged)
+    else:
+        change_record(company, LEDGER, "TXT", [aged])

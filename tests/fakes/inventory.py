@@ -140,6 +140,11 @@ class FakeHeap:
         found = (replace(known, tags=there.tags) for known, there in both if there is not None)
         return self._inventory(one for one in found if t.ID in one.tags)
 
+    def volumes(self, ids: Sequence[str]) -> Inventory:
+        self._act("volumes")
+        keys = ((VOLUME, id_) for id_ in ids)
+        return self._inventory(self.held[key] for key in keys if key in self.held)
+
     def label(
         self, resources: Sequence[Resource], label: Label, units: str = ""
     ) -> tuple[Outcome, ...]:

@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from itertools import repeat
 from random import Random
 
-from deployer.events import ROLLBACK_STEPS, STEPS
+from deployer.events import STEPS
 from deployer.sandbox.faults import FaultRule
+
+ROLLBACK_STEPS = ("guard", "lease", "start", "smoke", "database", "commit", "follow-up")
+"""The steps of `rollback`, in order."""
 
 FAULTS = 0.1
 """The share of calls that a fault strikes."""

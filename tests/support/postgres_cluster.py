@@ -21,8 +21,12 @@ from time import monotonic, sleep
 import psycopg
 import pytest
 
+from deployer.provisioning.database_copy import CopyJob, fill_copy, prepare_copy
+from deployer.provisioning.local_shell import Runner
 from deployer.sandbox.postgres import rds_roles
+from reconciler.database.port import DatabaseServer
 from reconciler.database.postgres.engine import PostgresServer
+from reconciler.machine.shell import OnBytes
 
 PASSWORD = "s3cret:\\ with %21"
 PASSWORD_IN_URL = "s3cret%3A%5C%20with%20%2521"
@@ -205,6 +209,13 @@ def installed() -> dict[str, Path]:
     known = {"16": wheel / "pginstall/bin", "18": wheel / "pginstall18/bin"}
     known |= {path.parent.name: path for path in Path("/usr/lib/postgresql").glob("*/bin")}
     return {version: path for version, path in sorted(known.items()) if path.is_dir()}
+
+
+def copy_database(
+    job: CopyJob, runner: Runner, server: DatabaseServer, on_bytes: OnBytes | None = None
+) -> None:
+    """Prepare and fill a copy in one go, of a source that stays as it is."""
+    fill_copy(prepare_copy(job, runner, server, trial=False), runner, server, on_bytes)
 
 
 def _binaries() -> Path:

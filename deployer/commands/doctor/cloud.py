@@ -9,8 +9,14 @@ from deployer.aws.trials import AwsTrials
 from deployer.commands.doctor.check import Found, Skipped
 from deployer.commands.doctor.readings import ServiceReadings
 from deployer.compute import ImageOrder, LaunchOrder
-from deployer.provisioning.release_cost import NewMachines, cost_lines
-from deployer.release.inferred_settings import Shape, client_addresses, shape, volume_notes
+from deployer.provisioning.release_cost import KeptRelease, cost_lines
+from deployer.release.inferred_settings import (
+    Shape,
+    client_addresses,
+    new_machines,
+    shape,
+    volume_notes,
+)
 from reconciler.aws.iam.policy import deployer
 from reconciler.aws.iam.scope import scope
 from reconciler.config.loader import Settings
@@ -97,24 +103,26 @@ def tags(readings: ServiceReadings) -> str:
         theirs = {key for key in machine.tags if not key.startswith("aws:")}
         wanted = theirs | ({*t.OWN, t.NAME} - _OF_GROUPS)
         if len(wanted) > t.TAGS_LIMIT:
-            raise Refused(
-                f"{machine.id} has {len(theirs)} tags, and we write {len(wanted - theirs)} more: "
-                f"AWS takes {t.TAGS_LIMIT}",
-                cure=f"aws ec2 delete-tags --resources {machine.id} --tags Key=…",
-            )
+            raise _full(machine.id, len(theirs), len(wanted - theirs))
         said.append(f"{machine.id} has {len(theirs)} of {t.TAGS_LIMIT}")
     return "; ".join(said)
+
+
+def _full(machine: str, theirs: int, more: int) -> Refused:
+    return Refused(
+        f"{machine} has {theirs} tags, and we write {more} more: AWS takes {t.TAGS_LIMIT}",
+        cure=f"aws ec2 delete-tags --resources {machine} --tags Key=…",
+    )
 
 
 def disks(readings: ServiceReadings) -> Found:
     """What is copied with each release, and what that costs."""
     wanted = shape_of(readings)
     service, prices = readings.ports.service, readings.ports.prices
-    count = service.instance.count
-    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, count, wanted.platform)
+    fleet = new_machines(service, wanted)
     listed = ", ".join(_disk_words(wanted)) or "none known"
     notes = volume_notes(service, readings.live(), prices)
-    return Found(f"{listed}; {cost_lines(service, fleet, prices)[0]}", notes)
+    return Found(f"{listed}; {cost_lines(service, fleet, prices, KeptRelease())[0]}", notes)
 
 
 def _disk_words(wanted: Shape) -> Sequence[str]:

@@ -141,6 +141,7 @@ def cloud_init(found: MachineSurvey) -> str:
         )
     _refuse_disabled(found)
     _refuse_settings(found)
+    _refuse_lacks(found)
     source = found.values.get("datasource", "")
     if source and "Ec2" not in source:
         raise Refused(
@@ -172,6 +173,9 @@ def _refuse_settings(found: MachineSurvey) -> None:
                 "data",
                 cure=f"On live   take that line out of {file}",
             )
+
+
+def _refuse_lacks(found: MachineSurvey) -> None:
     lacks = found.listed.get("lacks", ())
     if lacks:
         raise Refused(
@@ -197,13 +201,17 @@ def disk(found: MachineSurvey) -> str:
             if not free.isdigit() or (key == "inodes" and free == "0"):
                 continue
             if int(free) < least:
-                raise Refused(
-                    f"{mount} on {found.machine} has {free} {unit} left: a clone has no more",
-                    cure=f"On live   sudo du -xh --max-depth=2 {mount} | sort -h | tail",
-                )
+                raise _full(found.machine, mount, free, unit)
             if key == "space":
                 room[mount] = f"{int(free) // 1024} MB free on {mount}"
     return "; ".join(room.values()) or "not reported"
+
+
+def _full(machine: str, mount: str, free: str, unit: str) -> Refused:
+    return Refused(
+        f"{mount} on {machine} has {free} {unit} left: a clone has no more",
+        cure=f"On live   sudo du -xh --max-depth=2 {mount} | sort -h | tail",
+    )
 
 
 def tools(found: MachineSurvey) -> str:

@@ -172,11 +172,8 @@ def _on_its_way(old: LedgerAddress, moved: str, to: str) -> LedgerUnknown:
 
 def _old_address(new: LedgerAddress, resources: tuple[Resource, ...]) -> LedgerAddress:
     """The one other ledger that the service's live resources name."""
-    named = {
-        resource.tags.get(t.LEDGER, "")
-        for resource in resources
-        if resource.label is t.Label.LIVE and resource.tags.get(t.LEDGER) != str(new)
-    }
+    live = (resource.tags for resource in resources if resource.label is t.Label.LIVE)
+    named = {tags.get(t.LEDGER, "") for tags in live} - {str(new)}
     # Its record is unknown until the ledger is read: its own name has no A record.
     old = located_at(next(iter(named)), new.service) if len(named) == 1 else None
     if old is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deployer.commands.status import DeployLine, ServiceStatus
-from deployer.output.answers import EventsAnswer
+from deployer.output.answers import EventAnswer, EventsAnswer
 from deployer.output.status import unknown_cure
 from deployer.output.verdict import release_of
 from reconciler.model import tags as t
@@ -103,17 +103,18 @@ def _source(journal: Journal | None, found: list[HistoryEvent]) -> Iterator[str]
 def history_json(status: ServiceStatus, journal: Journal | None) -> EventsAnswer:
     """The events, and where they were read, for programs."""
     return {
-        "events": [
-            {
-                "at": iso(event.at),
-                "word": event.word,
-                "what": event.what,
-                "by": event.by,
-                "deploy": event.deploy,
-                "lines": list(event.lines),
-            }
-            for event in history_events(status, journal)
-        ],
+        "events": [_event(event) for event in history_events(status, journal)],
         "journal": journal is not None,
         "journal_problems": list(journal.problems) if journal else [],
+    }
+
+
+def _event(event: HistoryEvent) -> EventAnswer:
+    return {
+        "at": iso(event.at),
+        "word": event.word,
+        "what": event.what,
+        "by": event.by,
+        "deploy": event.deploy,
+        "lines": list(event.lines),
     }

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from deployer.compute import InstanceFacts, LaunchOrder
-from deployer.provisioning.release_cost import NewMachines, cost_lines, hourly_cost
+from deployer.provisioning.release_cost import cost_lines, hourly_cost
 from deployer.provisioning.user_data import user_data
 from deployer.release.context import ReleaseContext
-from deployer.release.inferred_settings import Shape, birth_tags, client_addresses, shape
+from deployer.release.inferred_settings import (
+    Shape,
+    birth_tags,
+    client_addresses,
+    new_machines,
+    shape,
+)
+from deployer.release.live.kept_release import kept_release
 from reconciler.errors import CloudError, CloudUnclear, ConfigError, ToolError
 from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME
 from reconciler.util.backoff import Backoff
@@ -33,13 +40,14 @@ def launch(run: ReleaseContext) -> str:
 def _say_costs(run: ReleaseContext, wanted: Shape) -> None:
     """What the release will cost, and what of live is kept for a rollback, before it does."""
     service, prices = run.ports.service, run.ports.prices
-    count = service.instance.count
-    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, count, wanted.platform)
+    fleet = new_machines(service, wanted)
     run.created.per_hour = hourly_cost(service, fleet, prices)
-    new, _, kept = cost_lines(service, fleet, prices)
+    start = run.start
+    run.created.kept = kept_release(run.ports, start.service_plan, start.reading.ledger)
+    new, *rest = cost_lines(service, fleet, prices, run.created.kept)
     run.note("launch", new)
-    if run.start.was:
-        run.note("launch", kept)
+    if rest:
+        run.note("launch", rest[-1])
 
 
 def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:

@@ -42,12 +42,17 @@ def _is_pending(run: ReleaseContext, line: str) -> bool:
     except CommandFailed as error:
         if error.status >= CANNOT_RUN:
             raise
-        last = next(iter(reversed(error.detail.splitlines())), "")
-        said = f": {last}" if last else ""
-        run.note("database", f"`{line}` ended with {error.status}: copied and migrated{said}")
+        run.note(
+            "database", f"`{line}` ended with {error.status}: copied and migrated{_last(error)}"
+        )
         return True
     run.note("database", f"`{line}` ended with 0: nothing is pending, not copied")
     return False
+
+
+def _last(error: CommandFailed) -> str:
+    lines = error.detail.splitlines()
+    return f": {lines[-1]}" if lines and lines[-1] else ""
 
 
 def remember_live(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-HTTP, TCP = "HTTP", "TCP"
+HTTP = "HTTP"
 TargetKey = tuple[str, str, int]
 """Group, target id and port: an instance may be registered several times, on different ports."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
-from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import Options
 from deployer.sandbox.demo.clients import Clients, ask
+from deployer.sandbox.demo.costs import show_costs
 from deployer.sandbox.demo.observer import Observer
 from deployer.sandbox.demo.stage import SERVICE, Stage
 
@@ -34,7 +33,8 @@ def play(directory: Path, shape: str) -> int:
         _sudden_death(stage, world)
         _back_and_forth(stage, world, clients)
     _summary(stage, world, clients)
-    _costs(stage, directory)
+    # Beside the folder: what is in it must be the sandbox's own.
+    show_costs(stage, directory.resolve().with_name(f"{directory.name}-costs.html"))
     _poke_around(stage, directory, time.monotonic() - began)
     return 1 if stage.failures else 0
 
@@ -145,22 +145,6 @@ def _drained(stage: Stage, world: Observer) -> None:
         return world.drained()
 
     stage.check(stage.wait(swept, DRAIN_LIMIT), "the old groups have left the balancer")
-
-
-def _costs(stage: Stage, directory: Path) -> None:
-    stage.scene("What it costs", "The audit as a page: the same figures as in JSON, and by hand.")
-    page = stage.output("reconciler", "report", "--format", "html")
-    told = json.loads(stage.output("reconciler", "report", "--format", "json") or "{}")
-    # Beside the folder: what is in it must be the sandbox's own.
-    path = directory.resolve().with_name(f"{directory.name}-costs.html")
-    path.write_text(page, encoding="utf-8")
-    resources = [each for deploy in told.get("deploys", ()) for each in deploy["resources"]]
-    by_hand = sum((Decimal(str(each["monthly"] or 0)) for each in resources), Decimal(0))
-    month = f"{by_hand.quantize(Decimal('0.01'), ROUND_HALF_UP)}"
-    stage.check(bool(resources), "the audit lists what there is")
-    stage.check(f"${month} a month" in told.get("sentence", ""), f"JSON says ${month} a month")
-    stage.check(f"${month} a month" in page, f"the page says ${month} a month")
-    stage.console.print(f"\nThe costs of all this, as a page: {path.as_uri()}")
 
 
 def _poke_around(stage: Stage, directory: Path, seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.sandbox.machine_host import BootSpec
@@ -107,12 +107,6 @@ class Machines(DiskFolder):
             if machine.state not in ("booting", "up"):
                 self._link.join((machine.job,))
                 self._boot(instance_id)
-
-    def set_user_data(self, instance_id: str, user_data: bytes) -> None:
-        """Set the user data of the next boot (EC2's ModifyInstanceAttribute)."""
-        with self._link.lock:
-            machine = self._known(instance_id)
-            machine.spec = replace(machine.spec, user_data=user_data)
 
     def stop(self, instance_id: str) -> None:
         with self._link.lock:

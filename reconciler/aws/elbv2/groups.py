@@ -123,12 +123,7 @@ class Groups:
             answer = self.aws.elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"]
         said = {tag["Key"]: tag["Value"] for tag in answer[0]["Tags"]}
         if said.get(t.LEASE) != tags[t.LEASE]:
-            delete = f"aws elbv2 delete-target-group --target-group-arn {arn}"
-            raise CloudError(
-                f"the name {name} is taken by {arn}, which this release did not make",
-                code=DUPLICATE,
-                cure=f"If nobody needs it     {delete}",
-            ) from error
+            raise _taken(name, arn) from error
         return arn
 
     def _copy_attributes(self, like: str, arn: str) -> None:
@@ -149,6 +144,14 @@ class Groups:
                 return call(**request)
 
         return self.backoff.retry(send, throttled_or_unclear)
+
+
+def _taken(name: str, arn: str) -> CloudError:
+    return CloudError(
+        f"the name {name} is taken by {arn}, which this release did not make",
+        code=DUPLICATE,
+        cure=f"If nobody needs it     aws elbv2 delete-target-group --target-group-arn {arn}",
+    )
 
 
 def refuse(group: Raw, attributes: Mapping[str, str], ports: Sequence[int]) -> None:

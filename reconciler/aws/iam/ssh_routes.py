@@ -13,10 +13,17 @@ from reconciler.model import tags as t
 _SESSION = "ssm:StartSession"
 _ONLY_SSH = {"BoolIfExists": {"ssm:SessionDocumentAccessCheck": "true"}}
 """In each statement that allows it: else a session without a document is a root shell."""
+_OWN_SESSIONS = ("ssm:ResumeSession", "ssm:TerminateSession", "ssmmessages:OpenDataChannel")
+"""The plugin opens the data channel, resumes it after a cut, and ends the session at a signal."""
 _SEND = "ec2-instance-connect:SendSSHPublicKey"
 _TUNNEL = "ec2-instance-connect:OpenTunnel"
 CALLED_BY_THE_CLI = frozenset(
-    {_SESSION, _TUNNEL, "ec2:DescribeInstanceConnectEndpoints", "ssmmessages:OpenDataChannel"}
+    {
+        _SESSION,
+        *_OWN_SESSIONS,
+        _TUNNEL,
+        "ec2:DescribeInstanceConnectEndpoints",
+    }
 )
 """Actions that no call of ours needs: the program of the route calls them."""
 
@@ -41,7 +48,7 @@ def _sessions(scope: Scope) -> list[Document]:
     if "ssm" not in scope.routes:
         return []
     documents = [f"arn:aws:ssm:{region}::document/AWS-StartSSHSession" for region in scope.regions]
-    channels = [
+    own = [
         f"arn:aws:ssm:{region}:{scope.account}:session/${{aws:userid}}-*"
         for region in scope.regions
     ]
@@ -49,7 +56,7 @@ def _sessions(scope: Scope) -> list[Document]:
     return [
         allow("StartSshSessionsOnOurMachines", _SESSION, _machines(scope), ours),
         allow("OnlyWithTheDocumentForSsh", _SESSION, documents, _ONLY_SSH),
-        allow("OpenTheirDataChannels", "ssmmessages:OpenDataChannel", channels),
+        allow("UseOwnSessions", _OWN_SESSIONS, own),
     ]
 
 

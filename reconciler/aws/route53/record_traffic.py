@@ -180,10 +180,8 @@ class ClaimedRecordTraffic(Unprepared):
         elif claim is not None and claim.ledger != str(self.ledger):
             odd = f"is claimed by the ledger {claim.ledger}"
         elif claim is not None and claim.at != at:
-            moved = (
-                f"says {', '.join(at)}, and was last pointed to {', '.join(claim.at)}: somebody "
-                "moved it"
-            )
+            last = f"was last pointed to {', '.join(claim.at)}"
+            moved = f"says {', '.join(at)}, and {last}: somebody moved it"
         return TrafficRoute(
             self.record.id, shares, odd, address=self._name, record=state.a, moved=moved
         )

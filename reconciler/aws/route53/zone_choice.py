@@ -35,9 +35,8 @@ def not_one_zone(record: str, zone: str, found: Sequence[HostedZone], account: s
             f"no {which.get(zone, f'hosted zone {zone}')} of account {account} contains {record}",
             cure="create the zone in Route 53, or correct `record` or `zone`",
         )
-    kinds = {kind(one) for one in found}
     key = f'zone = "{zone_id(found[0])}"'
-    if len(kinds) == len(found):
+    if len({kind(one) for one in found}) == len(found):
         key = f'zone = "{PUBLIC}" or zone = "{PRIVATE}"'
     return ConfigError(
         f"{record} is in {len(found)} hosted zones of the same name: "

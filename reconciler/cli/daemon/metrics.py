@@ -177,13 +177,10 @@ class _Seen:
         cost = estimate.add(estimate.of(one, None, self.prices) for one in waste)
         born = min((one.deploy.born for one in waste if one.deploy), default=None)
         age = (self._now() - born).total_seconds() if born else 0.0
+        costs = "What garbage costs, as far as prices are known"
         for name, words, value in (
             ("oldest_orphan_age_seconds", "Age of the oldest garbage; 0 for none", max(age, 0.0)),
-            (
-                "wasted_dollars_per_hour",
-                "What garbage costs, as far as prices are known",
-                float(cost.hourly),
-            ),
+            ("wasted_dollars_per_hour", costs, float(cost.hourly)),
             ("unpriced_orphans", "Garbage whose price is not known", cost.unknown),
         ):
             yield GaugeMetricFamily(f"reconciler_{name}", words, value)

@@ -40,15 +40,8 @@ def scopes(asked: CliContext, place: str | None) -> None:
     answer = {"scopes": [scope_json(scope) for scope in found]}
     if place is not None:
         run_files(place).begin(answer["scopes"])
-    asked.answer(
-        "reconciler.scopes/1",
-        answer,
-        lambda: "\n".join(
-            aligned(
-                [(str(scope), ", ".join(scope.services) or "no service") for scope in found], ()
-            )
-        ),
-    )
+    rows = [(str(scope), ", ".join(scope.services) or "no service") for scope in found]
+    asked.answer("reconciler.scopes/1", answer, lambda: "\n".join(aligned(rows, ())))
 
 
 def every_scope(settings: Settings, edges: Edges) -> tuple[ScopeCell, ...]:

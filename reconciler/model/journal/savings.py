@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from reconciler.model.journal.entry import FAILED, RELEASE, SWEEP, Entry
 
@@ -18,8 +19,8 @@ class Savings:
 
     days: int
     deletions: int = 0
-    dollars: float = 0.0
-    per_hour: float = 0.0
+    dollars: Decimal = Decimal(0)
+    per_hour: Decimal = Decimal(0)
     unpriced: int = 0
 
 
@@ -30,15 +31,19 @@ def savings(entries: Iterable[Entry], now: datetime, days: int = 30) -> Savings:
         when = entry.ended or entry.began
         if entry.kind != SWEEP or when < now - timedelta(days=days):
             continue
-        hours = max(now - when, timedelta(0)) / timedelta(hours=1)
+        hours = Decimal(max(now - when, timedelta(0)) // timedelta(seconds=1)) / 3600
         found = Savings(
             days,
             found.deletions + len(entry.removed),
-            found.dollars + (entry.per_hour or 0.0) * hours,
-            found.per_hour + (entry.per_hour or 0.0),
+            found.dollars + _saved_per_hour(entry) * hours,
+            found.per_hour + _saved_per_hour(entry),
             found.unpriced + entry.unpriced,
         )
     return found
+
+
+def _saved_per_hour(entry: Entry) -> Decimal:
+    return Decimal(str(entry.per_hour or 0))
 
 
 def unrooted_since(entries: Iterable[Entry]) -> Mapping[str, datetime]:

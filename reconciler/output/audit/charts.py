@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -34,11 +34,12 @@ def _services(report: Report) -> Mapping[str, Any]:
     for row in report.rows:
         columns = costs.setdefault(row.state, [[] for _ in names])
         columns[place[row.service]].append(row.cost)
-    states = {
-        state: [round(float(estimate.add(each).monthly), 2) for each in columns]
-        for state, columns in costs.items()
-    }
+    states = {state: [_dollars(each) for each in columns] for state, columns in costs.items()}
     return {"names": [humanize.one_line(name) for name in names], "states": states}
+
+
+def _dollars(costs: Iterable[Sum]) -> float:
+    return round(float(estimate.add(costs).monthly), 2)
 
 
 def _days(report: Report) -> list[Mapping[str, Any]]:

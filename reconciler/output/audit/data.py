@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator, Sequence
 
 from reconciler.cost.audit import AuditRow, CostItem, Report
 from reconciler.cost.estimate import Sum, as_of
@@ -46,6 +47,7 @@ def as_json(report: Report, view: View = ALL) -> ReportAnswer:
         "orphans": [_item_json(item, report.prices) for item in report.orphans],
         "let_go": [_item_json(item, report.prices) for item in report.let_go],
         "foreign": [_item_json(item, report.prices) for item in report.foreign],
+        "shared": _sum_json(report.shared),
         "database_shares": [_share_json(share) for share in report.shares],
         "services": {name: _sum_json(cost) for name, cost in report.services.items()},
         "states": {name: _sum_json(cost) for name, cost in report.states.items()},
@@ -80,8 +82,8 @@ def _saved_json(saved: Savings) -> SavedAnswer:
     return {
         "days": saved.days,
         "deletions": saved.deletions,
-        "dollars": saved.dollars,
-        "per_hour": saved.per_hour,
+        "dollars": float(saved.dollars),
+        "per_hour": float(saved.per_hour),
         "unpriced": saved.unpriced,
     }
 
@@ -119,20 +121,25 @@ def as_csv(report: Report, view: View = ALL) -> str:
     """For spreadsheets: one deploy or group a line, no total, full times, unrounded figures."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    if view.by:
-        writer.writerow((inert(view.by), "resources", *_FIGURES))
-        for group in view.groups(report):
-            name = inert(humanize.one_line(group.name))
-            writer.writerow((name, group.cost.resources, *_figures(group.cost)))
-        return out.getvalue()
+    writer.writerows(_of_groups(report, view) if view.by else _of_deploys(report))
+    return out.getvalue()
+
+
+def _of_groups(report: Report, view: View) -> Iterator[Sequence[object]]:
+    yield inert(view.by), "resources", *_FIGURES
+    for group in view.groups(report):
+        name = inert(humanize.one_line(group.name))
+        yield name, group.cost.resources, *_figures(group.cost)
+
+
+def _of_deploys(report: Report) -> Iterator[Sequence[object]]:
     heads = ("service", "deploy", "release", "state", "since", "machines", "other")
-    writer.writerow((*heads, *_FIGURES))
+    yield *heads, *_FIGURES
     for row in report.rows:
         machines, others = sum(row.machines.values()), sum(row.other.values())
         release = inert(humanize.one_line(row.release))
         words = (row.service, str(row.deploy), release, row.state)
-        writer.writerow((*words, iso(row.since), machines, others, *_figures(row.cost)))
-    return out.getvalue()
+        yield *words, iso(row.since), machines, others, *_figures(row.cost)
 
 
 def _figures(cost: Sum) -> tuple[str | int, ...]:

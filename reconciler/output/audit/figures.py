@@ -99,6 +99,17 @@ def first_sentence(report: Report) -> str:
     return start + ", ".join(parts) + "."
 
 
+def beside(report: Report) -> str:
+    """What stands under every total of databases on servers that no release has made; else ''."""
+    if not report.shares:
+        return ""
+    cost = report.shared
+    known = humanize.money(cost.monthly)
+    dollars = f"unknown (at least {known})" if cost.unknown else known
+    who = humanize.count(len(report.shares), "database")
+    return f"beside the total, by size: {dollars} a month of the servers of {who}"
+
+
 def _known(missing: int, nothing: bool) -> str:
     return "all" if nothing else "part" if missing else ""
 

@@ -22,7 +22,7 @@ from reconciler.cost.rates import LEFT_OUT
 from reconciler.model import tags as t
 from reconciler.model.resource import DATABASE, Resource
 from reconciler.output.audit.charts import chart_data
-from reconciler.output.audit.figures import Figures, figures_of, first_sentence
+from reconciler.output.audit.figures import Figures, beside, figures_of, first_sentence
 from reconciler.output.audit.view import ALL, View
 from reconciler.output.ledger import iso
 from reconciler.output.let_go import let_go_lines
@@ -63,6 +63,7 @@ def html(report: Report, view: View = ALL) -> str:
         many=MANY,
         as_of=as_of(report.prices),
         left_out=", ".join(LEFT_OUT),
+        beside=beside(report),
         charts=chart_data(report),
         style=_file(environment, "report.css"),
         library=_file(environment, "chart.umd.min.js"),

@@ -16,7 +16,7 @@ from reconciler.cost.rates import LEFT_OUT
 from reconciler.gc.verdict import Reason
 from reconciler.model import resource as kinds
 from reconciler.model.journal.savings import Savings
-from reconciler.output.audit.figures import Figures, figures_of, first_sentence
+from reconciler.output.audit.figures import Figures, beside, figures_of, first_sentence
 from reconciler.output.audit.fitted import fitted
 from reconciler.output.audit.view import ALL, View
 from reconciler.output.coverage import completeness_lines, stranger_line
@@ -154,7 +154,8 @@ def _orphan(prices: Prices, item: CostItem) -> str:
 def _foot(report: Report, *, verbose: bool = False) -> list[str]:
     total = report.total
     left_out = textwrap.wrap(f"not counted: {', '.join(LEFT_OUT)}", _WIDTH)
-    lines = [*left_out, "", f"wasted now {_wasted(report)}"]
+    shared = [line] if (line := beside(report)) else []
+    lines = [*left_out, *shared, "", f"wasted now {_wasted(report)}"]
     kept = estimate.add(item.cost for item in report.orphans if not item.verdict.collect)
     if kept.resources:
         lines[-1] += f"; orphans that are kept cost {_least(kept)}{_month(kept)} more"

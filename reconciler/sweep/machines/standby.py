@@ -17,6 +17,7 @@ from reconciler.machine.unit_control import Act
 from reconciler.machine.unit_state import digest
 from reconciler.model.coverage import ReadStatus
 from reconciler.model.outcome import Outcome, OutcomeStatus
+from reconciler.model.resource import Resource
 from reconciler.model.tags import Label
 from reconciler.plan.standby import Rest, Standby, units_tag
 from reconciler.ports.service import ManagedService
@@ -153,13 +154,17 @@ def _noted(managed: ManagedService, gen: int, told: Sequence[_Told]) -> list[Out
     reached = [one for one in told if one.stage]
     if not reached:
         return list(outcomes.values())
-    current = _is_current(managed, gen)
-    for stage in Standby:
-        group = [one.outcome.resource for one in reached if one.stage is stage]
-        if not group or not current:
-            continue
+    groups = _by_stage(reached) if _is_current(managed, gen) else {}
+    for stage, group in groups.items():
         units = units_tag(digest(managed.gate), stage)
         for labelled in managed.heap.label(group, Label.RETIRED, units):
             if labelled.status is not OutcomeStatus.DONE:
                 outcomes[labelled.resource.id] = labelled
     return list(outcomes.values())
+
+
+def _by_stage(reached: Sequence[_Told]) -> dict[Standby, list[Resource]]:
+    groups = {
+        stage: [one.outcome.resource for one in reached if one.stage is stage] for stage in Standby
+    }
+    return {stage: group for stage, group in groups.items() if group}

@@ -63,18 +63,21 @@ def scope_of(settings: Settings, text: str) -> ScopeCell:
     """
     place = parse_scope(text)
     by = settings.reconciler.forbids(place.account, place.region)
-    known = {*settings.reconciler.accounts} | {
-        account
-        for service in settings.services.values()
-        for account in (service.account, service.zone_place.account)
-    }
-    if by or place.account not in known:
+    if by or place.account not in _accounts(settings):
         raise ConfigError(
             f"{place} is not a scope of this configuration"
             + (f": `{by}` in reconciler.toml does not list it" if by else ""),
             cure="To list them   reconciler scopes",
         )
     return _scope(settings, place)
+
+
+def _accounts(settings: Settings) -> set[str]:
+    """All that the configuration names."""
+    found = {*settings.reconciler.accounts}
+    for service in settings.services.values():
+        found |= {service.account, service.zone_place.account}
+    return found
 
 
 def _scope(settings: Settings, place: AccountRegion) -> ScopeCell:

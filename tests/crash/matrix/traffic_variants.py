@@ -1,10 +1,11 @@
-"""More commands: several routes, a bastion, a person's hand, ledgers in S3, a pause."""
+"""More commands: several routes, a bastion, a person's hand, a pause."""
 
 from __future__ import annotations
 
 from deployer.sandbox.control.options import BALANCER, ELASTIC, PRIVATE_BALANCER
 from reconciler.exit_codes import Exit
 from tests.crash.invariants import Before
+from tests.crash.matrix.bucket_variants import BUCKET_VARIANTS
 from tests.crash.matrix.command import (
     FOLLOW,
     NEW_LIVE,
@@ -19,9 +20,7 @@ from tests.crash.matrix.command import (
 )
 from tests.crash.matrix.shapes import (
     BalancedStage,
-    ElasticInBucketStage,
     ElasticStage,
-    RecordInBucketStage,
     RoutesStage,
 )
 from tests.crash.matrix.stage import Stage
@@ -34,10 +33,6 @@ from tests.crash.proxies import Fault
 
 OF_OTHER_ROUTES = r"ModifyRule|(Listener|Target|AddTags).*#|^swap: commit"
 """What only a service with several routes asks for: what comes once more, and the rule."""
-
-OF_BUCKETS_AND_THE_RECORD = r"^put the ledger|the record$"
-OF_BUCKETS_AND_THE_ADDRESS = r"^put the ledger: no lease|Address"
-THE_COMMIT = "put the ledger: no lease, 1 previous"
 
 THROUGH_A_BASTION = r"machine .*(pg_dump|env file|migrate)|Register|ModifyListener|^swap: commit"
 """Where something is changed through the bastion, or by the balancer."""
@@ -120,40 +115,7 @@ TRAFFIC_VARIANTS = (
         shape=ELASTIC,
         cures=True,
     ),
-    Command(
-        "up, the record following a ledger in S3",
-        UP,
-        "released",
-        nothing,
-        may_end=EITHER,
-        codes=MAY_COMMIT,
-        shape=RecordInBucketStage.name,
-        rows=OF_BUCKETS_AND_THE_RECORD,
-    ),
-    rolling_back(
-        "rollback, the record following a ledger in S3",
-        RecordInBucketStage.name,
-        OF_BUCKETS_AND_THE_RECORD,
-    ),
-    Command(
-        "sweep, pointing the record after a ledger in S3",
-        SWEEP,
-        "finished",
-        expired(THE_COMMIT, Fault.KILL_AFTER),
-        may_end=frozenset({NEW_LIVE}),
-        shape=RecordInBucketStage.name,
-        rows=OF_BUCKETS_AND_THE_RECORD,
-    ),
-    Command(
-        "up, the Elastic IP following a ledger in S3",
-        UP,
-        "released",
-        nothing,
-        may_end=EITHER,
-        codes=MAY_COMMIT,
-        shape=ElasticInBucketStage.name,
-        rows=OF_BUCKETS_AND_THE_ADDRESS,
-    ),
+    *BUCKET_VARIANTS,
     Command("pause", PAUSE, "paused", nothing, settled=_rests_no_more),
     Command("resume", RESUME, "resumed", _paused, settled=_rests_no_more),
 )

@@ -7,6 +7,9 @@ from typing import Any
 from moto.ec2.exceptions import EC2ClientError
 from moto.route53.exceptions import Route53ClientError
 
+STRICT = "X-Sandbox-Strict"
+"""The header of an answer that our strict layer made whole, whatever its status; never sent."""
+
 
 def ec2_error(code: str, message: str) -> EC2ClientError:
     """An EC2 client error (HTTP 400)."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from http import HTTPStatus
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
 
+from deployer.sandbox.aws.api.errors import STRICT
 from deployer.sandbox.aws.http.request import ApiCall
+
+log = logging.getLogger(__name__)
 
 _ROUTE53_NS = "https://route53.amazonaws.com/doc/2013-04-01/"
 
@@ -60,7 +64,21 @@ def not_implemented(call: ApiCall) -> Response:
     return error_reply(call, 400, "UnsupportedOperation", text)
 
 
-def in_protocol(call: ApiCall, reply: Response) -> Response:
+def as_sent(call: ApiCall, reply: Response) -> Response:
+    """What the client gets: our strict layer's answer as it is, moto's as AWS would put it."""
+    if reply.headers.pop(STRICT, None) is not None:
+        return reply
+    lacks = reply.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    # moto has no such path: the answer is the web framework's
+    lacks |= reply.mimetype == "text/html" and reply.status_code in (404, 405)
+    if lacks:
+        said = reply.get_data(as_text=True)
+        log.warning("not implemented: %s:%s: %s", call.service, call.action, said)
+        return not_implemented(call)
+    return _in_protocol(call, reply)
+
+
+def _in_protocol(call: ApiCall, reply: Response) -> Response:
     """The reply; an error that moto gives as JSON to a client that reads XML, as XML."""
     text = reply.get_data(as_text=True) if reply.status_code >= HTTPStatus.BAD_REQUEST else ""
     if call.protocol == "json" or not text.startswith('{"__type"'):

@@ -11,7 +11,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
 from typing import Any
 
 from werkzeug.test import run_wsgi_app
@@ -21,8 +20,8 @@ from deployer.sandbox.aws.http import pricing
 from deployer.sandbox.aws.http.access import Knows, key_of, refusal
 from deployer.sandbox.aws.http.admin_api import answer_control
 from deployer.sandbox.aws.http.error_replies import (
+    as_sent,
     error_reply,
-    in_protocol,
     internal_error,
     not_implemented,
     throttled,
@@ -143,16 +142,7 @@ class ApiMiddleware:
         except Exception:  # moto's, where it does not know a parameter
             log.exception("not implemented: %s:%s", call.service, call.action)
             return not_implemented(call)
-        reply = Response(b"".join(chunks), status, headers)
-        is_s3s = call.service == "s3" and reply.status_code == HTTPStatus.NOT_IMPLEMENTED
-        if reply.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR and not is_s3s:  # moto lacks it
-            log.warning(
-                "failed: %s:%s: %s", call.service, call.action, reply.get_data(as_text=True)
-            )
-            return not_implemented(call)
-        if reply.mimetype == "text/html" and reply.status_code in (404, 405):
-            return not_implemented(call)  # moto has no such path; its answer is the web framework's
-        return in_protocol(call, reply)
+        return as_sent(call, Response(b"".join(chunks), status, headers))
 
 
 def _is_operator(environ: Environ) -> bool:

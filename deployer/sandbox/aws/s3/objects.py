@@ -15,6 +15,8 @@ from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeBucket, FakeDeleteMarker
 from moto.s3.responses import S3Response
 
+from deployer.sandbox.aws.api.errors import STRICT
+
 Answer = tuple[int, dict[str, Any], Any]
 
 
@@ -91,4 +93,4 @@ def _error(status: int, code: str, message: str, more: str = "") -> Answer:
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{code}</Code><Message>{escape(message)}</Message>{more}</Error>"
     )
-    return status, {"Content-Type": "application/xml"}, body
+    return status, {"Content-Type": "application/xml", STRICT: "1"}, body

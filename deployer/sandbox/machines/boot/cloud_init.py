@@ -43,7 +43,6 @@ class UserData:
 
     hostname: str = ""
     host_key: str = ""
-    host_key_public: str = ""
     authorized_keys: tuple[str, ...] = ()
     bootcmd: str = ""
     files: tuple[File, ...] = ()
@@ -82,7 +81,6 @@ def _from_config(config: Mapping[str, object]) -> UserData:
     return UserData(
         hostname=str(config.get("hostname") or ""),
         host_key=str(keys.get("ed25519_private") or ""),
-        host_key_public=str(keys.get("ed25519_public") or "").strip(),
         authorized_keys=tuple(str(key) for key in _list(config, "ssh_authorized_keys")),
         bootcmd=shellify(_list(config, "bootcmd")),
         files=tuple(_file(entry) for entry in _list(config, "write_files")),

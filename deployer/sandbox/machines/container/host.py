@@ -96,11 +96,6 @@ class RealMachines(DiskFolder):
         slot = self._known(instance_id)
         self._begin(f"start of {instance_id}", slot.start)
 
-    def set_user_data(self, instance_id: str, user_data: bytes) -> None:
-        """Set the user data of the next boot (EC2's ModifyInstanceAttribute)."""
-        slot = self._known(instance_id)
-        slot.spec = replace(slot.spec, user_data=user_data)
-
     def stop(self, instance_id: str) -> None:
         self._known(instance_id).stop()
 

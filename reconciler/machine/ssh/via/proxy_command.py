@@ -36,7 +36,7 @@ SSM = (
 """Systems Manager: needs the AWS CLI, the Session Manager plugin, and the agent on the machine."""
 
 INSTANCE_CONNECT_ENDPOINT = "aws ec2-instance-connect open-tunnel --instance-id %i --remote-port %p"
-"""An EC2 Instance Connect Endpoint in the machine's VPC: needs version 2 of the AWS CLI."""
+"""An EC2 Instance Connect Endpoint in the machine's VPC: needs the AWS CLI 2.12.0."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,7 @@ class ProxyStream(socket.socket):
         near, far = socket.socketpair()
         errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the stream
         with far:
-            process = subprocess.Popen(  # noqa: S602  the user's own command, as ssh runs it
-                command,
-                shell=True,
-                stdin=far.fileno(),
-                stdout=far.fileno(),
-                stderr=errors,
-                start_new_session=True,
-            )
+            process = _begun(command, far.fileno(), errors)
         stream = cls(near.family, near.type, near.proto, near.detach())
         stream._process, stream._errors, stream._lock = process, errors, threading.Lock()
         return stream
@@ -138,3 +131,9 @@ class ProxyStream(socket.socket):
                 code = self._process.wait()
             self._end = code, self._last_lines()
             self._errors.close()
+
+
+def _begun(command: str, stream: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S602  the user's own command, as ssh runs it
+        command, shell=True, stdin=stream, stdout=stream, stderr=errors, start_new_session=True
+    )

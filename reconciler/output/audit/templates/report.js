@@ -146,6 +146,6 @@ const drawAll = () => {
   });
 };
 drawAll();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", drawAll);
 addEventListener("beforeprint", () => charts.forEach((chart) => chart.resize(640, 300)));
 addEventListener("afterprint", () => charts.forEach((chart) => chart.resize()));

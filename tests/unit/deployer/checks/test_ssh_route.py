@@ -48,7 +48,8 @@ def test_the_tools_of_session_manager(tools: Path) -> None:
         ("ssm", "aws-cli/1.44.2", "", "session-manager-plugin is not found"),
         ("ssm", "aws-cli/1.44.2", "1.1.17.0", r"version 1\.1\.17\.0; 1\.1\.23\.0 or newer"),
         ("ssm", "something else", "1.2.764.0", "says version nothing"),
-        ("instance-connect-endpoint", "aws-cli/1.44.2", "", "2 or newer is needed"),
+        ("instance-connect-endpoint", "aws-cli/1.44.2", "", r"2\.12 or newer is needed"),
+        ("instance-connect-endpoint", "aws-cli/2.9.19", "", r"2\.12 or newer is needed"),
     ],
 )
 def test_a_tool_that_is_missing_or_too_old(

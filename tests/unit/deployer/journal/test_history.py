@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -307,8 +308,8 @@ def test_savings_count_from_each_deletion_until_now(month: Month) -> None:
     """$0.10 an hour since the 9th: 22 days."""
     entries = read(month.store, "shop").entries
     found = savings(entries, month.now)
-    assert (found.deletions, found.per_hour) == (2, 0.1)
-    assert found.dollars == pytest.approx(0.1 * 24 * 22)
+    assert (found.deletions, found.per_hour) == (2, Decimal("0.1"))
+    assert found.dollars == Decimal("0.1") * 24 * 22
     assert savings(entries, month.now, days=7).deletions == 0
 
 

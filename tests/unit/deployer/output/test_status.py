@@ -23,6 +23,7 @@ from reconciler.model import tags as t
 from reconciler.model.ledger import NO_LEDGER, Lease, Ledger
 from reconciler.model.reading import LedgerAddress, Reading
 from reconciler.model.resource import INSTANCE
+from reconciler.plan.service_plan import ServicePlan
 from reconciler.util import humanize
 from tests.support.shop_world import ALL, CLEAN, DEAD, DIED, LIVE, NOW, OLD, UNITS, planned
 
@@ -54,15 +55,22 @@ def stands(ledger: Ledger = CLEAN, problem: str = "", **changes: object) -> Serv
         problem=problem,
         service_plan=service_plan,
         prices=Prices(),
+        cost=total(service_plan),
     )
-    return replace(one, **changes)  # type: ignore[arg-type]
+    changed = replace(one, **changes)  # type: ignore[arg-type]
+    return replace(changed, cost=total(changed.service_plan))
+
+
+def total(service_plan: ServicePlan) -> estimate.Sum:
+    """What everything of the service costs."""
+    ours = (verdict.resource for verdict in service_plan.verdicts)
+    return estimate.add(estimate.of(one, NOW, Prices()) for one in ours)
 
 
 def cost(status: ServiceStatus) -> str:
-    """What everything of the service costs, as it is shown."""
-    ours = (verdict.resource for verdict in status.service_plan.verdicts)
-    total = estimate.add(estimate.of(one, NOW, Prices()) for one in ours)
-    return f"{humanize.hourly(total.hourly)}, {humanize.money(total.monthly)} in 30 days"
+    """The same, as it is shown."""
+    found = total(status.service_plan)
+    return f"{humanize.hourly(found.hourly)}, {humanize.money(found.monthly)} in 30 days"
 
 
 def clean() -> ServiceStatus:

@@ -15,7 +15,6 @@ from deployer.provisioning.database_copy import (
     CopyJob,
     check_copy,
     copy_command,
-    copy_database,
     fill_copy,
     prepare_copy,
 )
@@ -28,7 +27,7 @@ from reconciler.machine.shell import Command, CommandResult, OnBytes
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from tests.fakes.database import FakeServer
-from tests.support.postgres_cluster import PASSWORD, Cluster, every_acl, running
+from tests.support.postgres_cluster import PASSWORD, Cluster, copy_database, every_acl, running
 
 SHOP = DeployId.parse("shop/20261123T031502Z-7kq2m")
 LEDGER = "Z123/shop._deploy.example.com"

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
+import pytest
+
 from reconciler.aws.client.session import Aws
+from reconciler.cli.main import cli
 from reconciler.cli.report import with_shares
+from reconciler.cli.shared import ended
 from reconciler.cost.audit import Report, report
 from reconciler.cost.price_list import Prices
+from reconciler.exit_codes import Exit
 from reconciler.model.resource import DATABASE, BillingTerms
 from reconciler.wiring.edges import Edges
 from tests.support.aws_api import Api
@@ -78,3 +83,22 @@ def test_servers_that_may_not_be_read_are_a_gap(api: Api) -> None:
     assert found.shares == ()
     (gap,) = found.gaps
     assert gap.startswith("database servers of 123456789012/eu-west-1: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "problem", "code"),
+    [
+        ((), "", Exit.DONE),
+        (("--fail-over", "0.704"), "", Exit.DONE),
+        (("--fail-over", "0.70"), "", Exit.TO_DO),
+        (("--fail-over", "$0"), "", Exit.TO_DO),
+        (("--fail-over", "0"), "the zone could not be read", Exit.DIRT),
+    ],
+)
+def test_too_much_waste_a_day_is_an_exit_code(
+    words: tuple[str, ...], problem: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Garbage costs $0.704 a day here; what is not known comes before that, and is no success."""
+    audited = report(planned(problem=problem), Prices())
+    monkeypatch.setattr("reconciler.cli.report._audited", lambda *_: audited)
+    assert ended(cli, ["report", "--format", "csv", *words]) == code

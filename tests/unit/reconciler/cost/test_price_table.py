@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import time
 import zipfile
 from decimal import Decimal
@@ -11,8 +12,8 @@ import pytest
 
 from reconciler.cost import shipped
 from scripts.price_table import __main__ as maker
-from scripts.price_table.instances import licensed, linux
-from scripts.price_table.regions import anchored
+from scripts.price_table.instances import licensed, linux, whole
+from scripts.price_table.regions import anchored, check_copied
 
 LOADED = 0.020
 """Seconds of processor time for what a report of one region reads."""
@@ -81,6 +82,14 @@ def test_two_figures_alone_are_no_proof() -> None:
     assert linux(source(us_east_1={"m9.large": "0.1", "m9.xlarge": "0.2"})) == {"us-east-1": {}}
 
 
+def test_a_whole_machine_costs_as_much_as_the_largest_size() -> None:
+    """A figure of dedicated hardware, a hole, or one beside a hole is left out."""
+    base = {"r-1": {"m5.12xlarge": Decimal("2.304"), "m5.24xlarge": Decimal("4.608")}}
+    for figure in ("4.608", "4.8845", "0", "2.304"):
+        found = whole({"m5.metal": {"r-1": Decimal(figure), "r-2": Decimal("4.608")}}, base)
+        assert found == ({"r-1": {"m5.metal": Decimal("4.608")}} if figure == "4.608" else {})
+
+
 def test_a_licence_costs_the_same_everywhere() -> None:
     """A figure without the licence that most agree on is left out."""
     regions = {f"r_{n}": {"m5.large": f"0.{100 + n}"} for n in range(30)}
@@ -145,3 +154,37 @@ def test_it_is_read_in_twenty_milliseconds(attempts: int) -> None:
         return time.process_time() - begun
 
     assert min(seconds() for _ in range(attempts)) < LOADED
+
+
+@pytest.mark.parametrize("figure", ["0.0801", "0.0799"])
+def test_a_second_source_that_disagrees_stops_the_script(tmp_path: Path, figure: str) -> None:
+    """To the last digit; an empty cell is no statement."""
+    file = tmp_path / "by_hand.csv"
+    head = "name,second,second_source,us-east-1,eu-west-1\n"
+    file.write_text(f"{head}gp3,0.08,infracost,0.08,0.088\ngp2,,,0.10,\n")
+    assert maker.by_hand(file)["us-east-1"] == {"gp3": Decimal("0.08"), "gp2": Decimal("0.10")}
+    file.write_text(f"{head}gp3,{figure},infracost,0.08,0.088\n")
+    with pytest.raises(ValueError, match=f"a second source says {figure}"):
+        maker.by_hand(file)
+
+
+def test_a_machine_that_was_copied_agrees_with_the_source() -> None:
+    """The price, a hole, or dedicated hardware's surcharge; everything else stops the script."""
+    copied = {"us-east-1": {"p4d.24xlarge": Decimal("32.7726"), "gp3": Decimal("0.08")}}
+    for figure in ("32.7726", "0", "36.04986"):
+        check_copied(copied, {"p4d.24xlarge": {"us-east-1": Decimal(figure)}})
+    with pytest.raises(ValueError, match=r"p4d\.24xlarge: 32\.7726 was copied"):
+        check_copied(copied, {"p4d.24xlarge": {"us-east-1": Decimal("21.96")}})
+
+
+def test_what_two_sources_say_is_counted() -> None:
+    """Storage, balancers and snapshots of us-east-1 have a second source; P4 and P5 are known."""
+    with (maker.HERE / "by_hand.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    both = {name for name, row in rows.items() if row["second_source"]}
+    assert {"gp2", "gp3", "io1", "io2", "st1", "sc1", "standard", "snapshot"} <= both
+    assert {"load balancer application", "load balancer network", "rds gp3"} <= both
+    assert shipped.region("us-east-1")["p5.48xlarge"] == "55.04"
+    assert shipped.region("us-east-1")["p4d.24xlarge"] == "21.957642"
+    assert maker.newer_names() == {name for name in rows if name.startswith(("p4", "p5"))}
+    assert "p4d.24xlarge" not in shipped.region("eu-west-1")  # known of the time before the cut

@@ -16,6 +16,7 @@ from reconciler.model.tags import AccountRegion
 from reconciler.output.audit import data, table
 from reconciler.output.audit.figures import rounded
 from reconciler.output.audit.html import html
+from reconciler.output.audit.view import View
 from tests.support.shop_world import DEAD, planned
 
 HERE = AccountRegion("123456789012", "us-east-1")
@@ -80,7 +81,13 @@ def test_a_share_is_seen_in_every_form_and_is_in_no_sum() -> None:
     assert row.split() == ["shop_1", "db:prod", "25.0", "%", f"{rounded(MONTH / 4, 2)}"]
     (answer,) = data.as_json(audit)["database_shares"]
     assert (answer["server"], answer["part"], answer["monthly"]) == ("db:prod", 0.25, 3.815)
+    under = "beside the total, by size: $3.82 a month of the servers of 1 database"
+    assert under in text
+    assert under in table.table(audit, View("state"))
+    assert under in table.markdown(audit)
+    assert data.as_json(audit)["shared"]["monthly"] == 3.815
     page = html(audit)
+    assert under in page
     assert "Databases on shared servers" in page
     assert "shop v" in page or DEAD.short in page
     assert "Databases on shared servers" not in html(plain)

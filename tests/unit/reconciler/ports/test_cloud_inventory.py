@@ -29,6 +29,8 @@ class Place:
 
     heap: CloudInventory
     protect: Callable[[str], object]
+    untagged: str
+    """A volume without tags."""
 
     def of(self, kind: str) -> list[Resource]:
         """The tagged things of a kind."""
@@ -61,19 +63,22 @@ def _fake() -> Place:
     volume = Resource(VOLUME, "vol-1", PLACE, BIRTH.of(VOLUME), used_by=("i-1",))
     interface = Resource(INTERFACE, "eni-1", PLACE, BIRTH.of(INTERFACE), used_by=("i-1",))
     stranger = Resource(INSTANCE, "i-2", PLACE, state="running")
-    heap.add([machine, volume, interface, stranger])
-    return Place(heap, lambda id_: heap.protected.setdefault(id_, "protected"))
+    theirs = Resource(VOLUME, "vol-2", PLACE, used_by=("i-2",))
+    heap.add([machine, volume, interface, stranger, theirs])
+    return Place(heap, lambda id_: heap.protected.setdefault(id_, "protected"), theirs.id)
 
 
 def _real(api: Api) -> Place:
     image = api.image()
     api.machines(1, image=image, ClientToken=TOKEN, Placement={"AvailabilityZone": ZONE})
-    api.machines(1, image=image, birth=None)
+    [stranger] = api.machines(1, image=image, birth=None)
 
     def protect(id_: str) -> None:
         api.ec2.modify_instance_attribute(InstanceId=id_, DisableApiTermination={"Value": True})
 
-    return Place(Ec2Inventory(api.aws, HASTE), protect)
+    of_stranger = [{"Name": "attachment.instance-id", "Values": [stranger]}]
+    [theirs] = api.ec2.describe_volumes(Filters=of_stranger)["Volumes"]
+    return Place(Ec2Inventory(api.aws, HASTE), protect, theirs["VolumeId"])
 
 
 @pytest.fixture(params=["fake", "ec2"])
@@ -101,6 +106,14 @@ def test_the_machines_of_a_service_are_those_that_claim_it(place: Place) -> None
     found = place.heap.machines_of("shop")
     assert found.resources == tuple(place.of(INSTANCE))
     assert place.heap.machines_of("sho").resources == ()
+
+
+def test_volumes_are_described_whatever_their_tags(place: Place) -> None:
+    """By id alone: the disk of a machine of nobody, as of one that was adopted."""
+    [volume] = place.of(VOLUME)
+    both = [place.untagged, volume.id]
+    assert {one.id for one in place.heap.volumes(both).resources} == set(both)
+    assert place.heap.volumes(["vol-0123456789abcdef0"]).resources == ()
 
 
 def test_young_sees_what_may_be_garbage(place: Place) -> None:

@@ -293,6 +293,9 @@ def test_the_tunnel_of_a_preset_is_allowed_and_no_other(
     for statement in sessions:
         checked = statement["Condition"]["BoolIfExists"]
         assert checked == {"ssm:SessionDocumentAccessCheck": "true"}
+    own = found["UseOwnSessions"]
+    assert {"ssm:ResumeSession", "ssm:TerminateSession"} <= set(own["Action"])
+    assert all(one.endswith(":session/${aws:userid}-*") for one in own["Resource"])
     ours = found["StartSshSessionsOnOurMachines"]["Condition"]["StringLike"]
     assert ours == {"aws:ResourceTag/deploy-id": ["shop/*"]}
     endpoint = by_route(settings, Ssh(user="admin", via="instance-connect-endpoint", port=2222))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.provisioning.database_copy import CopyJob, copy_database
+from deployer.provisioning.database_copy import CopyJob
 from deployer.provisioning.local_shell import LocalShell, Runner
 from reconciler.database.postgres.connection import AdminUrl
 from reconciler.database.postgres.engine import PostgresServer
@@ -21,7 +21,7 @@ from reconciler.machine.ssh.client import RemoteShell
 from reconciler.machine.ssh.route import DIRECT
 from reconciler.util.backoff import Backoff
 from reconciler.wiring.database_tunnel import DatabaseTunnel
-from tests.support.postgres_cluster import VERSION, Cluster, installed, running
+from tests.support.postgres_cluster import VERSION, Cluster, copy_database, installed, running
 from tests.support.ssh_server import serving
 from tests.support.tls_certificates import authority
 

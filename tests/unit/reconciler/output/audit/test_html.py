@@ -15,11 +15,11 @@ import pytest
 from reconciler.cost.audit import Report, report
 from reconciler.cost.price_list import Prices
 from reconciler.model import tags as t
-from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.resource import DATABASE, INSTANCE, Resource
 from reconciler.output.audit import html as html_report
 from reconciler.output.audit.charts import chart_data
 from reconciler.output.audit.html import html
-from tests.support.shop_world import ALL, CLEAN, LIVE, planned
+from tests.support.shop_world import ALL, CLEAN, LEDGER, LIVE, planned
 
 VOID = {"meta", "input"}
 CHART_JS = "sha256-hzZMwrKnamaEkp59a4Cxiol3lNs4QAyv8fzxeRxpJdI="
@@ -105,6 +105,14 @@ def test_every_thing_with_its_price_and_what_it_cost() -> None:
     assert cards[:4] == ["card", "card", "card bad", "card"]
     sentence = "You pay $63.36 a month: $21.12 keeps rollbacks, $21.12 is garbage"
     assert sentence in page.everything
+
+
+def test_sizes_are_read_by_people() -> None:
+    """A small database in megabytes, with its state."""
+    small = [replace(one, size_gb=0.0073449) if one.kind == DATABASE else one for one in ALL]
+    page = Page(html(seen(small)))
+    assert page.row("resources-table", LIVE.database_name(LEDGER))[5] == "7.5 MB, open"
+    assert "0.0073449" not in page.everything
 
 
 def test_the_charts_have_the_figures_of_the_tables() -> None:
