@@ -260,7 +260,7 @@ CASES = (
     Case("deployer/output/verdict.py::_nobody", first_day, "deployer status shop", ADOPT),
     Case("deployer/output/verdict.py::_nobody", nothing_there, "deployer status shop", UP),
     Case("deployer/checks/service_state.py::known", nothing_there, "deployer thaw shop", UP),
-    Case("deployer/commands/adopt.py::_readable", nothing_there, ADOPT, UP),
+    Case("deployer/commands/adopt.py::_nothing", nothing_there, ADOPT, UP),
     Case("deployer/commands/adopt.py::_readable", adopted_at_work, ADOPT, ADOPT, ends),
     Case("deployer/commands/adopt.py::adopt", half_adopted, ADOPT, ADOPT, allowed),
     Case("deployer/commands/adopt.py::_adoption", in_a_group, ADOPT, ADOPT, detached),
