@@ -13,11 +13,18 @@ from reconciler.cli.main import cli as reconciler
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(
-    path
-    for product in ("deployer", "reconciler")
-    for suffix in ("*.py", "*.html")
-    for path in (ROOT / product).rglob(suffix)
+    (
+        *(
+            path
+            for product in ("deployer", "reconciler")
+            for suffix in ("*.py", "*.html")
+            for path in (ROOT / product).rglob(suffix)
+        ),
+        *(ROOT / "docs" / "man").glob("*.1"),
+        ROOT / "docs" / "errors.md",
+    )
 )
+"""The product, and what users read of it: manual pages, the page of errors."""
 
 WORDS = {
     r"while I live": "taken; renewed while this runs",
@@ -31,12 +38,12 @@ WORDS = {
     r"undoing everything": "removing what this release made",
     r"'thing'|\"thing\"|\bthings gone": "resource",
     r"\"as it is\"": "kept unchanged",
-    r": beyond retention": "more than keep = 2",
+    r"\bbeyond retention\b": "more than keep = 2",
     r"\bunrooted\b": "not in the ledger",
     r"\} s more\b": "for 9m 54s",
     r":(?:g|\.\df)\} s\b": "humanize.span",
     r"[Ww]ait so long": "Wait up to DURATION",
-    r"Every thing|every thing": "Resources",
+    r"Every thing|every thing|\} things\b|\bwhy a thing\b|things (?:behind|removed)\b": "resources",
     r"\"what\", \"id\"": "deploy, state, kind",
 }
 """What must not stand in the code, and what says it better."""

@@ -56,6 +56,6 @@ def refuse_elastic_ip(ports: Ports, service_plan: ServicePlan) -> None:
             f'To move that address with each release   write [traffic] kind = "elastic-ip" in '
             f"services/{name}.toml, then   deployer move {name}\n"
             f"If nobody relies on it                   point {record} to another address of the "
-            f"live machine, then   deployer adopt {name}"
+            f"live machine, then   deployer recover {name}"
         ),
     )

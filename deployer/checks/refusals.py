@@ -235,7 +235,7 @@ def _beside(service: str, left: Sequence[Verdict]) -> str:
         return ""
     first, *others = (verdict.resource.id for verdict in left)
     more = "".join(f" --despite {id_}" for id_ in others)
-    return f"\nIf AWS keeps it      deployer up {service} --despite {first}" + more
+    return f"\nIf AWS keeps it       deployer up {service} --despite {first}" + more
 
 
 def _what_died(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:
@@ -249,7 +249,7 @@ def _what_died(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:
         deploy = left[0].resource.deploy
         born = deploy.born if deploy else service_plan.root.now
         age = ago(service_plan.root.now - born)
-        return f"A release{_who(service_plan, deploy)} of {age} left things behind."
+        return f"A release{_who(service_plan, deploy)} of {age} left resources behind."
     return "A release was not finished: " + "; ".join(repair.why for repair in service_plan.repairs)
 
 

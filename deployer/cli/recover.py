@@ -24,7 +24,7 @@ from reconciler.exit_codes import Exit
     "--database", metavar="NAME", help="Rewrite the memory of this database, not the ledger."
 )
 @click.option(
-    "--end-lease", is_flag=True, help="End a lease that has not run out: its deployer is dead."
+    "--end-lease", is_flag=True, help="End a lease that still runs, because its deployer is dead."
 )
 @click.option(
     "--nobody-live", is_flag=True, help="The service is closed: its A record is gone for good."

@@ -87,6 +87,14 @@ def _told(ports: Ports, seen: ServiceState, mine: DeployId, reason: str) -> str:
     return ""
 
 
+def _no_pause(service: str, lease: Lease) -> Refused:
+    return Refused(
+        f"{service} is not paused: {lease.id} is at work, in `{lease.step}`",
+        cure=f"To see how far it is   deployer status {service}\n"
+        f"To stop it             deployer abort {service}",
+    )
+
+
 def resume(ports: Ports) -> Lease:
     """End the pause, whoever began it. Raises Refused if there is none."""
     seen = survey(ports)
@@ -97,7 +105,7 @@ def resume(ports: Ports) -> Lease:
             f"{service} is not paused", cure=f"To see how it stands   deployer status {service}"
         )
     if lease.step != PAUSED:
-        raise refusals.held(seen.service_plan, lease, f"deployer resume {service}")
+        raise _no_pause(service, lease)
     _swap(ports, reading, ledgers.end(ledger, Ending(lease, reading.now, operator=True)))
     return lease
 

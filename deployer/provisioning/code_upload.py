@@ -45,7 +45,9 @@ class UploadPaths:
                 cure='path = "/srv/NAME" below [code] in the file of the service',
             )
         if not _ID.fullmatch(self.id):
-            raise ConfigError(f"not a word for a file name: {self.id!r}")
+            raise ConfigError(
+                f"{self.id!r} cannot be part of a file name: letters, digits and . _ - can"
+            )
         for path in self.keep:
             if path.startswith("/") or ".." in path.split("/") or not path.strip("./"):
                 raise ConfigError(f"{path!r} is not a path below {self.path}")

@@ -49,8 +49,8 @@ def refuse_adopted(resource: Resource) -> None:
     """Refuse to change the hold of what was adopted: it would become a foreign resource."""
     if resource.kind != DATABASE and resource.hold == HELD_BY_ADOPTION:
         raise Refused(
-            f"{resource.id} was adopted, which its hold says: no sweep deletes it anyway, and by "
-            "another word in that place the service would not know it any more",
+            f"the hold of {resource.id} says that it was adopted: no sweep deletes it, and with "
+            "another hold it would not belong to its service any more",
             cure=f"To see what becomes of it   reconciler explain {resource.id}",
         )
 

@@ -35,7 +35,7 @@ CODES = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCES
         reconciler run               do that every minute, for ever
         reconciler report            what every deploy costs
         reconciler strays            what others left behind; needs no configuration
-        reconciler explain i-0d41    why a thing is kept or collected""",
+        reconciler explain i-0d41    why a resource is kept or deleted""",
         tuple(Exit),
     ),
 )
@@ -127,7 +127,7 @@ def plan(
 @common
 @pass_asked
 def explain(asked: CliContext, id_: str) -> int:
-    """Say why a thing is kept or collected.
+    """Say why a resource is kept or deleted.
 
     ID is that of an instance, image, …, the name of a database, or a deploy-id.
     """

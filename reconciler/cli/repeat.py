@@ -22,8 +22,9 @@ from reconciler.util.duration import format_duration
 VOUCHED = frozenset({"yes", "deployer_is_dead", "end_lease", "trust_shown_key", "nobody_live"})
 """Flags that are never repeated."""
 
-_VOUCHED_FOR = "not_moved"
-"""The same, with the release that was vouched for."""
+_NEVER = ("not_moved", "database")
+"""The same with a value: the release that was vouched for. And `recover --database` and `recover`
+are two commands: a message that means the first says so."""
 
 _OWN_POLICY = ("prices", "strays")
 """Commands that need less than the rest of the program."""
@@ -81,7 +82,7 @@ def _missing(words: list[str], context: click.Context) -> Iterator[str]:
         value = context.params.get(option.name or "")
         if not isinstance(option, click.Option) or source is not ParameterSource.COMMANDLINE:
             continue
-        if (option.name in VOUCHED and option.is_flag) or option.name == _VOUCHED_FOR:
+        if (option.name in VOUCHED and option.is_flag) or option.name in _NEVER:
             continue
         if value is None:
             continue

@@ -231,7 +231,7 @@ def _agreed(
     if file is None:
         return None
     if services or unfinished_only:
-        raise ConfigError("--plan says itself which services, and how far: leave the rest out")
+        raise ConfigError("the plan file selects the services: leave --service and --young out")
     try:
         found = plan_file.decode(approved_plan.read(file))
     except ConfigError as error:

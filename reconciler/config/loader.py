@@ -86,16 +86,20 @@ def load(directory: Path | None = None) -> Settings:
     problems += _shared_records(found)
     problems += _forbidden(found, reconciler) if reconciler else []
     if problems or reconciler is None:
-        raise gather([_placed(one) for one in problems])
+        raise gather([_placed(one, home) for one in problems])
     settings = Settings(home, found, reconciler)
     settings.refuse_empty()
     return settings
 
 
-def _placed(problem: Problem) -> Problem:
-    """With its line and column, if the file can be read and names the key or its table."""
+def _placed(problem: Problem, home: Path) -> Problem:
+    """With its line and column, if the file can be read and names the key or its table.
+
+    A rule between two files names them as they stand below `home`.
+    """
+    path = problem.path if problem.path.exists() else home / problem.path
     try:
-        text = problem.path.read_text(encoding="utf-8") if problem.key else ""
+        text = path.read_text(encoding="utf-8") if problem.key else ""
     except (OSError, UnicodeDecodeError):
         text = ""
     return replace(problem, at=key_place.find(text, problem.key))

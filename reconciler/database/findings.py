@@ -181,7 +181,7 @@ def streamed_into(database: str, subscriptions: Iterable[str]) -> Refused:
     return Refused(
         f"subscription {found} streams changes into {database}: no freeze stops it, and the copy "
         "would not get what comes from then on",
-        cure="Whoever owns it can let it end in a database of its own, which no release copies\n"
+        cure="Its owner can move it to a database of its own, which no release copies\n"
         "To see where it comes from   SELECT subname, subenabled FROM pg_subscription",
     )
 

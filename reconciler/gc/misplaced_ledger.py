@@ -31,7 +31,7 @@ def in_sight(root: Root, inventory: Inventory) -> Root:
         root,
         problem=f"nothing that the ledger names is in {root.home.place}",
         cure=f"Correct `account` and `region` in services/{name}.toml, if they are wrong.\n"
-        f"If everything is gone     deployer recover {name}",
+        f"If everything is gone     delete the A record, then   deployer recover {name}",
     )
 
 

@@ -88,7 +88,8 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
         return f"aws ec2 disable-image-deregistration-protection --image-id {resource.id}"
     if verdict.reason is Reason.HELD:
         if resource.hold == t.HELD_BY_ADOPTION:
-            return "people removing it: no deploy created it, so no sweep deletes it"
+            said = "people removing it: no deploy created it, so no sweep deletes it"
+            return f"{said}   deployer retire {resource.deploy}" if verdict.let_go else said
         return f"reconciler unhold {resource.id}"
     if verdict.reason is Reason.YOUNG and service_plan is not None and resource.deploy is not None:
         old_enough = resource.deploy.born + service_plan.root.min_age

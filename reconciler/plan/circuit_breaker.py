@@ -101,4 +101,4 @@ def check(plan: Plan, cap: Cap, allow: int | None = None, gone: Sequence[Resourc
 
 def _says(name: str, load: Load, allow: int | None) -> str:
     cap = load.cap if allow is None else allow
-    return f"{load.deletions} things of {load.owned} of {name} (cap {cap})"
+    return f"{load.deletions} of {load.owned} resources of {name} (cap {cap})"

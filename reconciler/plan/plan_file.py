@@ -94,7 +94,7 @@ def decode(text: str) -> PlanFile:
     try:
         return _plan_file(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError("the plan does not hold together", cure=CURE) from error
+        raise ConfigError("the plan file is corrupt", cure=CURE) from error
 
 
 def check_homes(file: PlanFile, homes: Mapping[str, ServiceLocation]) -> None:

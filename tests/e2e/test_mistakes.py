@@ -194,6 +194,17 @@ def _another_role(shop: Shop) -> Iterator[None]:
 
 
 @contextmanager
+def _no_new_databases(shop: Shop) -> Iterator[None]:
+    """The admin has lost the right to create databases, which every release does."""
+    with psycopg.connect(shop.sandbox.superuser_url("postgres"), autocommit=True) as owner:
+        owner.execute("ALTER ROLE admin NOCREATEDB")
+        try:
+            yield
+        finally:
+            owner.execute("ALTER ROLE admin CREATEDB")
+
+
+@contextmanager
 def _carriage_returns(shop: Shop) -> Iterator[None]:
     """The env file was written on Windows."""
     machine = live_instance(shop)
@@ -293,6 +304,12 @@ WORLD: dict[str, tuple[Happens, str, Exit, tuple[str, ...]]] = {
     "record is a CNAME": (_alias, "ledger", Exit.REFUSED, ("CNAME",)),
     "two addresses": (_two_addresses, "guard", Exit.REFUSED, ("127.0.0.9", "somebody moved it")),
     "another role": (_another_role, "roles", Exit.USAGE, ("logs in as shop", 'app_role = "shop"')),
+    "an admin who may not create databases": (
+        _no_new_databases,
+        "roles",
+        Exit.REFUSED,
+        ("may not create databases, so shop cannot be copied", 'database.admin" CREATEDB'),
+    ),
     "carriage returns": (_carriage_returns, "roles", Exit.USAGE, ("/etc/shop/env", "CR LF")),
     "cloud-init is disabled": (
         _on_live("touch /etc/cloud/cloud-init.disabled", "rm /etc/cloud/cloud-init.disabled"),

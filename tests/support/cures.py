@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +34,46 @@ _SAMPLES = (
 )
 
 
+_FILLED = "\0"
+"""Stands for what an f-string fills in."""
+
+_LATER = rf"{re.escape(_FILLED)}|\\{{\w+\\}}"
+"""That, and what `str.format` fills in, both escaped."""
+
+LOOKS = re.compile(
+    r"deployer (?:status|history|logs|ssh|plan|doctor)\b|deployer traffic \S+$|deployer rehearse\b"
+    r"|reconciler (?:plan|report|explain|policy|prices|scopes|strays|inventory|ledgers|collate)\b"
+)
+"""Commands that only look: they show the cause, and what they find is not changed by them."""
+
+
 @dataclass(frozen=True)
 class Offer:
-    """A command line as a user would paste it, with samples for what is filled in."""
+    """A command line as a user would paste it, with samples for what is filled in.
+
+    `made_by` is the file and the function that offer it, `pattern` what the line looks like with
+    anything filled in; an `example` stands in a help text.
+    """
 
     where: str
     line: str
+    made_by: str = ""
+    pattern: str = ""
+    example: bool = False
+
+    @property
+    def looks(self) -> bool:
+        """Whether the command only looks."""
+        return bool(LOOKS.match(self.line))
+
+    @property
+    def key(self) -> str:
+        """What the offer is called in a table: it does not change with the numbers of lines."""
+        return f"{self.made_by} | {self.line}"
+
+    def fits(self, line: str) -> bool:
+        """Whether a line that was printed is this one, with more options or without."""
+        return re.fullmatch(f"{self.pattern}(?: .*)?", line) is not None
 
 
 def offers() -> Iterator[Offer]:
@@ -60,20 +94,52 @@ def _of(path: Path) -> Iterator[Offer]:
     }
     # A text that stands alone is a docstring, of a function or of a constant.
     documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    examples = {id(part) for one in _calls(tree, "epilog") for part in ast.walk(one)}
+    file = str(path.relative_to(ROOT))
     for node in ast.walk(tree):
         if id(node) in inside | documents or not isinstance(node, ast.Constant | ast.JoinedStr):
             continue
-        for found in _OFFERED.findall(_text(node)):
-            yield Offer(f"{path.relative_to(ROOT)}:{node.lineno}", found.strip().rstrip(".,;:)"))
+        for line, pattern in zip(_lines(node, _sample), _lines(node, _filled), strict=True):
+            yield Offer(
+                f"{file}:{node.lineno}",
+                line,
+                f"{file}::{_function(tree, node.lineno)}",
+                re.sub(_LATER, ".*?", re.escape(pattern)),
+                id(node) in examples,
+            )
 
 
-def _text(node: ast.Constant | ast.JoinedStr) -> str:
+def _calls(tree: ast.Module, name: str) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+            yield node
+
+
+def _function(tree: ast.Module, line: int) -> str:
+    """The innermost function that has this line; '' outside of all."""
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.lineno <= line <= (node.end_lineno or 0)
+    ]
+    return max(around, key=lambda one: one.lineno).name if around else ""
+
+
+def _lines(node: ast.Constant | ast.JoinedStr, part: Callable[[ast.expr], str]) -> list[str]:
+    return [found.strip().rstrip(".,;:)") for found in _OFFERED.findall(_text(node, part))]
+
+
+def _text(node: ast.Constant | ast.JoinedStr, part: Callable[[ast.expr], str]) -> str:
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
-    return "".join(_part(part) for part in node.values)
+    return "".join(part(one) for one in node.values)
 
 
-def _part(node: ast.expr) -> str:
+def _filled(node: ast.expr) -> str:
+    return str(node.value) if isinstance(node, ast.Constant) else _FILLED
+
+
+def _sample(node: ast.expr) -> str:
     if isinstance(node, ast.Constant):
         return str(node.value)
     said = ast.unparse(node).strip("{}")

@@ -119,7 +119,7 @@ def tagged(managed: ManagedService, inventory: Inventory) -> tuple[Resource, ...
 def _inside(ports: Ports, reading: Reading, ledger: Ledger, found: tuple[Resource, ...]) -> Move:
     """The ledger stays where it is; its record gets the new name."""
     wanted = _home(reading.address)
-    live = _live(ports, ledger)
+    live = _live(ports, ledger, here=True)
     if ledger.home is not None and ledger.home.traffic != wanted.traffic:
         reading = seen_through(ports, reading)  # the address that stays a machine's own
         live = as_traffic_finds_it(reading, live, found)
@@ -191,7 +191,16 @@ def _home(address: LedgerAddress) -> LedgerHome:
     return address.home
 
 
-def _live(ports: Ports, ledger: Ledger) -> Live:
+def _reopen(service: str, home: LedgerHome | None) -> str:
+    """A closed service keeps its ledger: a release at another record of the zone is refused."""
+    record = f'record = "{home.record}"' if home else "the record that it had"
+    return (
+        f"To open it first, write {record} in services/{service}.toml, make that an A record of "
+        f"its machines, then   deployer recover {service}"
+    )
+
+
+def _live(ports: Ports, ledger: Ledger, *, here: bool = False) -> Live:
     name = ports.managed.name
     if ledger.lease is not None:
         raise Refused(
@@ -203,7 +212,7 @@ def _live(ports: Ports, ledger: Ledger) -> Live:
     if ledger.live is None:
         raise Refused(
             f"nobody of {name} is live: there is nothing to move",
-            cure=f"To begin at the new record     deployer up {name}",
+            cure=_reopen(name, ledger.home) if here else f"To begin there     deployer up {name}",
         )
     return ledger.live
 

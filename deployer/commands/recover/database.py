@@ -60,11 +60,11 @@ def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
     server = ports.managed.reach.databases()
     infos = server.databases()
     reading = ports.managed.ledgers.read(ports.managed.address)  # the ledger last (rule 2)
-    ledger = _known(ports.managed.name, reading, highest_fence(infos, str(reading.address)))
+    again = f"deployer recover {ports.managed.name} --database {name}"
+    ledger = _known(reading, highest_fence(infos, str(reading.address)), again)
     wanted = _rewriting(ports.managed, infos, name, reading, ledger)
     sealed = wanted.memory.state is State.SHUT and not wanted.memory.acls
     if sealed and _is_lives(ledger, wanted.memory.deploy):
-        again = f"deployer recover {ports.managed.name} --database {name}"
         raise nothing_to_give_back(name, ", ".join(ports.managed.app_roles), again)
     _refuse_unused(ports, wanted, ledger, infos)
     confirm(wanted)
@@ -102,9 +102,9 @@ def _no_sign(ports: Ports, wanted: Rewriting, used: str) -> Refused:
     )
 
 
-def _known(service: str, reading: Reading, fence: int) -> Ledger:
+def _known(reading: Reading, fence: int, again: str) -> Ledger:
     """The ledger, which must have no lease: a release changes databases under its lease."""
-    ledger = reading.ledger
+    ledger, service = reading.ledger, reading.address.service
     if not ledger.exists or ledger.gen < fence:
         raise Refused(
             f"the ledger of {service} is missing or older than it should be: whose a database can "
@@ -113,16 +113,18 @@ def _known(service: str, reading: Reading, fence: int) -> Ledger:
         )
     if ledger.left is not None:
         raise refusals.gone(service, ledger.left)
-    _refuse_leased(service, reading)
+    _refuse_leased(service, reading, again)
     return ledger
 
 
-def _refuse_leased(service: str, reading: Reading) -> None:
+def _refuse_leased(service: str, reading: Reading, again: str) -> None:
+    """`abort` is not offered: while the database is in doubt it is refused, and leads back here."""
     lease = reading.ledger.lease
     if lease is not None and not ledgers.expired(lease, reading.now):
         raise Refused(
             f"{service} is being changed by {lease.id}, in `{lease.step}`",
-            cure=f"To stop it            deployer abort {service}",
+            cure=f"Once it has ended          {again}\n"
+            f"If its deployer is dead    deployer recover {service} --end-lease",
         )
 
 

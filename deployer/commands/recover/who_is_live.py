@@ -57,8 +57,9 @@ def refuse_nothing(service: str, reading: Reading, resources: Things, generation
         f"nothing of {service} is found, and no ledger {reading.address.name}: there is nothing to "
         "recover",
         cure=(
-            f"If it is live under another record or zone     deployer move {service}\n"
-            f"If it was never released                       deployer up {service}"
+            f"If it is live elsewhere     correct `record`, `account` and `region` in "
+            f"services/{service}.toml\n"
+            f"If it was never released     deployer up {service}"
         ),
     )
 
@@ -81,8 +82,9 @@ def _refuse_unnamed(service: str, named: DeployId, resources: Things, replace: s
         f"the A record names {named}, which is retired, and {left} is labelled live: with this "
         f"ledger the database of {left} would be shut, and what it holds left behind",
         cure=(
-            f"If it was moved by mistake, or is of an old backup     point it back to {at}\n"
-            f"To go back, with the writes counted     point it back to {at}, then   "
+            f"If it was moved by mistake, or is of an old backup     point it back to {at}, then   "
+            f"deployer recover {service}\n"
+            f"To go back, with the writes counted     the same, and afterwards   "
             f"deployer rollback {service} --to {named}\n"
             f"To leave behind what was written     deployer recover {service} --replace {left}"
         ),

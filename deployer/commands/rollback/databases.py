@@ -176,6 +176,8 @@ def losses(changes: Changes) -> str:
     if not changes.any:
         return "no row changes"
     tables = ", ".join(f"{name} {n}" for name, n in sorted(changes.tables.items()))
+    if changes.unknown and not changes.at_least:
+        return "row changes that cannot be counted"
     more = " and others that cannot be counted" if changes.unknown else ""
     return f"at least {changes.at_least} row changes{more}" + (f": {tables}" if tables else "")
 

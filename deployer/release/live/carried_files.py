@@ -112,9 +112,10 @@ def _refuse_unmounted(run: ReleaseContext) -> None:
             if found not in wanted:
                 on_live = " or ".join(sorted(wanted))
                 raise Refused(
-                    f"{path} is on the volume mounted at {on_live} on live, on {machine.id} on "
-                    f"that at {found}: its files would go to another disk",
-                    cure=f"Let live mount it at every boot, by its UUID: a clone has its fstab\n"
+                    f"{path} is on the volume mounted at {on_live} on live, and on the one "
+                    f"mounted at {found} on {machine.id}: its files would go to another disk",
+                    cure="Mount it at every boot, by UUID, in /etc/fstab of live: its clones get "
+                    "that file\n"
                     f"To look at a clone   deployer rehearse {run.deploy.service} --keep 2h",
                 )
 

@@ -41,6 +41,7 @@ from reconciler.ports.fleet import Fleet
 from reconciler.ports.journal.operation import operation_id
 from reconciler.sweep.runner import sweep
 from reconciler.traffic.release_addresses import without_addresses
+from reconciler.util import humanize
 from reconciler.util.backoff import Backoff
 
 
@@ -263,7 +264,7 @@ def _sweep(run: ReleaseInputs) -> None:
     result = sweep(Fleet.of(managed), breaker.hear, approve=breaker.check)
     if result.trouble:
         raise Refused(result.trouble[0], cure=f"reconciler sweep --service {managed.name}")
-    run.note("guard", f"swept: {len(result.gone)} things removed")
+    run.note("guard", f"swept: {humanize.count(len(result.gone), 'resource')} removed")
 
 
 def _refuse_full(run: ReleaseInputs, start: StartingPoint) -> None:

@@ -159,7 +159,7 @@ def _poke_around(stage: Stage, directory: Path, seconds: float) -> None:
     )
     minutes, rest = divmod(int(seconds), 60)
     if stage.failures:
-        stage.console.print(f"\n[red]{len(stage.failures)} things did not hold:")
+        stage.console.print(f"\n[red]{len(stage.failures)} checks failed:")
         for one in stage.failures:
             stage.console.print(f"  ✗ {one}", soft_wrap=True)
     else:

@@ -41,7 +41,7 @@ def not_one_zone(record: str, zone: str, found: Sequence[HostedZone], account: s
     return ConfigError(
         f"{record} is in {len(found)} hosted zones of the same name: "
         f"{', '.join(f'{zone_id(one)} ({kind(one)})' for one in found)}",
-        cure=f"which is meant is not guessed. To choose   {key} in the file of the service",
+        cure=f"To choose one   {key} in the file of the service",
     )
 
 

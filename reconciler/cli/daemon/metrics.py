@@ -67,7 +67,7 @@ class Metrics:
         self._calls = self._counter("api_calls", "Requests to AWS, each try", "action", "outcome")
         self._notices = self._counter("notices", "Notices by their way", "way", "outcome")
         self._saved = self._counter(
-            "saved_dollars_per_hour", "What the things that are gone cost, where it is known"
+            "saved_dollars_per_hour", "Cost of what was deleted, where it is known"
         )
         self._seconds = Histogram(
             "reconciler_sweep_duration_seconds",

@@ -72,7 +72,7 @@ class Scoped:
                 cure="To list them   reconciler scopes",
             )
         if self.scope is not None and others:
-            raise ConfigError("--scope says itself which services: leave --service and --plan out")
+            raise ConfigError("--scope selects the services: leave --service and --plan out")
         if young and (self.run is not None or self.result is not None):
             raise ConfigError("a result tells of everything in its scope: leave --young out")
 

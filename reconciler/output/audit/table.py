@@ -109,7 +109,7 @@ def heads(report: Report) -> tuple[str, ...]:
 
 
 def _group_heads(report: Report, view: View) -> tuple[str, ...]:
-    return (view.by, "things", "$/month", "$/h", _spent_head(report))
+    return (view.by, "resources", "$/month", "$/h", _spent_head(report))
 
 
 def _spent_head(report: Report) -> str:

@@ -73,7 +73,9 @@ class _Frozen:
 
 
 def _only_planned(address: LedgerAddress) -> ToolError:
-    return ToolError(f"{address.name} is frozen: nothing is changed by it")
+    return ToolError(
+        f"{address.name} is a copy of the ledger, read for the plan: it cannot be written"
+    )
 
 
 def refuse_old(inventory: ScopeInventory, now: datetime) -> None:

@@ -51,7 +51,7 @@ def test_an_elastic_ip_in_the_record_is_refused(scene: Scene) -> None:
         guarded(scene)
     assert 'kind = "elastic-ip"' in refused.value.cure
     assert "deployer move shop" in refused.value.cure
-    assert "deployer adopt shop" in refused.value.cure
+    assert "deployer recover shop" in refused.value.cure
     assert scene.did(*CHANGING) == []
 
 

@@ -112,9 +112,11 @@ def test_a_release_at_work_is_not_paused(scene: Scene) -> None:
     at_work = replace(CLEAN, lease=DIED.lease)
     scene.ledger = at_work
     scene.ledgers.now = NOW - timedelta(minutes=6)
-    for act in (lambda: pause(scene.ports(), HOUR, WHY), lambda: resume(scene.ports())):
-        with pytest.raises(Refused, match="being changed"):
-            act()
+    with pytest.raises(Refused, match="being changed"):
+        pause(scene.ports(), HOUR, WHY)
+    with pytest.raises(Refused, match=r"is not paused: .* is at work, in") as refused:
+        resume(scene.ports())
+    assert "deployer abort shop" in refused.value.cure
     scene.ledgers.now = NOW + timedelta(hours=1)
     with pytest.raises(Refused, match="left its lease behind"):
         pause(scene.ports(), HOUR, WHY)

@@ -109,6 +109,12 @@ def test_a_clean_service_may_be_released(scene: Scene) -> None:
     assert {each.name for each in one.values} >= {"type", "subnets", "address"}
 
 
+def test_what_a_copy_leaves_out_is_said(scene: Scene) -> None:
+    """Publications are not copied: whoever streams from live must know it before the release."""
+    step = dict(looked(scene).steps)["database"]
+    assert step.startswith("copy, without publications; live refuses writes meanwhile")
+
+
 def test_steps_that_would_do_nothing_are_not_shown(scene: Scene) -> None:
     """A service without a database has no database step, and no migration."""
     app = {"units": ["shop"]}

@@ -284,7 +284,7 @@ def test_every_problem_is_shown_at_once(write: Write) -> None:
         "(at line 35, column 1)\n"
         "config/reconciler.toml: breaker.share: should be less than or equal to 1 "
         "(at line 2, column 1)\n"
-        "services/b.toml: record: shop.example.com is a's already"
+        "services/b.toml: record: shop.example.com is a's already (at line 1, column 1)"
     )
 
 

@@ -280,7 +280,7 @@ def test_the_breaker_lets_ordinary_dirt_pass() -> None:
 
 def test_the_breaker_trips() -> None:
     """More than the cap is refused, with what, whose, and how to allow it."""
-    with pytest.raises(Refused, match=r"12 things of 20 of shop \(cap 10\)") as caught:
+    with pytest.raises(Refused, match=r"12 of 20 resources of shop \(cap 10\)") as caught:
         circuit_breaker.check(many(3), Cap())
     assert "reconciler sweep --allow 12" in caught.value.cure
 

@@ -169,7 +169,7 @@ def test_a_right_digest_over_nonsense_is_refused(change: dict[str, Any]) -> None
     document = {**json.loads(edited()), **change}
     document.pop("digest")
     digest = plan_file._digest(document)
-    with pytest.raises(ConfigError, match="hold together"):
+    with pytest.raises(ConfigError, match="is corrupt"):
         decode(json.dumps({**document, "digest": digest}))
 
 
@@ -207,5 +207,7 @@ def test_the_rounds_of_a_run_count_together() -> None:
     for verdict in first.services[0].deletes:
         one.hear(Outcome(verdict.resource, OutcomeStatus.GONE))
     more = resources(deploy(101, "y9f4c"), "v0", t.Label.FAILED, 101)
-    with pytest.raises(Refused, match=r"8 things of 16 of shop \(cap 5\); 6 were removed before"):
+    with pytest.raises(
+        Refused, match=r"8 of 16 resources of shop \(cap 5\); 6 were removed before"
+    ):
         one.check(planned(resources=[*kept, *more]))
