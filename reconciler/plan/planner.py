@@ -7,7 +7,7 @@ swap fails, nothing after it is carried out and the next round decides again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from reconciler.gc import name_witnesses
@@ -28,9 +28,9 @@ from reconciler.model.resource import (
     service_of,
 )
 from reconciler.model.tags import Label
-from reconciler.plan.deviation import deviation, first_machine, is_stale, units_for
+from reconciler.plan.deviation import repairs
 from reconciler.plan.record_drift import may_stand_in_record, new_addresses, notes
-from reconciler.plan.service_plan import OTHER_UNITS, Plan, Repair, ServicePlan, SweepRequest
+from reconciler.plan.service_plan import Plan, Repair, ServicePlan, SweepRequest
 from reconciler.plan.standby import rests
 from reconciler.plan.swaps import swaps, without
 from reconciler.plan.traffic_work import NO_WORK, TrafficWork, traffic_work
@@ -95,7 +95,7 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
         # Skipped resources were not described, and a repair needs every resource of its deploy.
         repairs=()
         if leased or plain or traffic.blocked
-        else _agreed(_repairs(_whole(verdicts, ask), root), ask),
+        else _agreed(repairs(_whole(verdicts, ask), root), ask),
         readdress=()
         if leased or ask.unfinished_only
         else _readdress(verdicts, after, inventory, ask),
@@ -239,56 +239,3 @@ def _whole(verdicts: tuple[Verdict, ...], ask: SweepRequest) -> tuple[Verdict, .
         for verdict in verdicts
         if not ask.unfinished_only or verdict.resource.kind == DATABASE
     )
-
-
-def _repairs(verdicts: tuple[Verdict, ...], root: Root) -> tuple[Repair, ...]:
-    """The rooted deploys that deviate from the desired state; live comes last.
-
-    Order matters: the old deploy gives up its jobs and its writes before the live one takes
-    them.
-    """
-    found: dict[tuple[Role, DeployId], str] = {}
-    for verdict in verdicts:
-        why = deviation(verdict)
-        if why and verdict.role is not None and verdict.deploy is not None:
-            found.setdefault((verdict.role, verdict.deploy), f"{verdict.resource.id} {why}")
-    _take_over(found, verdicts)
-    order = (Role.KEPT, Role.PREVIOUS, Role.LIVE)
-    repairs = [Repair(deploy, role, why) for (role, deploy), why in found.items()]
-    repairs += [
-        Repair(deploy, role, OTHER_UNITS, units_only=True)
-        for role, deploy in _stale(verdicts, root) - found.keys()
-    ]
-    return tuple(sorted(repairs, key=lambda repair: (order.index(repair.role), repair.deploy)))
-
-
-def _stale(verdicts: Sequence[Verdict], root: Root) -> set[tuple[Role, DeployId]]:
-    """Deploys with a machine that has not obeyed the units of today's configuration."""
-    first = first_machine(one.resource for one in verdicts if one.reason is Role.LIVE)
-    return {
-        (verdict.role, verdict.deploy)
-        for verdict in verdicts
-        if verdict.role is not None and verdict.deploy is not None
-        if is_stale(verdict, units_for(verdict, root, first))
-    }
-
-
-def _take_over(found: dict[tuple[Role, DeployId], str], verdicts: tuple[Verdict, ...]) -> None:
-    """The old deploy and the live one are finished together.
-
-    A follow-up that died may have stopped the jobs of a deploy without labelling it; after a
-    rollback to that deploy its label is still `live`, and its jobs would run nowhere.
-    """
-    left = next(
-        (
-            verdict.deploy
-            for verdict in verdicts
-            if verdict.reason is Role.PREVIOUS
-            and verdict.resource.kind != DATABASE
-            and deviation(verdict)
-        ),
-        None,
-    )
-    live = next((verdict.deploy for verdict in verdicts if verdict.reason is Role.LIVE), None)
-    if left is not None and live is not None:
-        found.setdefault((Role.LIVE, live), f"takes over from {left}")

@@ -102,6 +102,7 @@ DATABASES = (
         MANY,
     ),
     Bound(m.FORTH, FEW, MANY),
+    Bound(m.SHARES_JOBS, FEW, MANY),
     Bound(Data("jobs, a deployer, a sweep and a write", machines=True), FEW, MANY),
     Bound(
         Data("jobs, a deployer and a rollback", rollback=True, machines=True, writes=0, sweeps=()),

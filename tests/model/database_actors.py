@@ -3,7 +3,8 @@
     guard → acquire → (shorten) → freeze → (sees its own freeze) → dump → verify → start → commit
       → sweep
     guard → acquire → commit → sweep, where it shares live's database
-    guard → acquire → freeze the newer → count what it would give up → commit → open → sweep
+    guard → acquire → (order) → freeze the newer → count what it would give up → commit → open
+      → sweep
 
 Anything before the commit may fail: end the lease, then sweep, which thaws. They follow
 deployer/release/steps/database.py and commit.py, rollback_database.py and
@@ -247,7 +248,27 @@ class Rollback(Releasing):
         for said, after in super()._acquire(world, me, actor):
             held = after.actors[me]
             early = held.pc == "freeze" and not self.book.rules.counts_shut
-            yield said, self.counted_now(after, me, held) if early else after
+            done = self.counted_now(after, me, held) if early else after
+            held = done.actors[me]
+            orders = held.pc != "done" and MACHINES + held.target < len(done.dbs)
+            yield said, at(done, me, held._replace(pc="order")) if orders else done
+
+    def _order(self, world: World, me: int, actor: Actor) -> Moves:
+        """Its target's machine is told to run the app and no jobs; without an answer it fails.
+
+        From then on that machine refuses what an older follow-up tells it. Under the label `live`,
+        left by a follow-up that died, its jobs would run nowhere if this commit is left as well.
+        """
+        place = MACHINES + actor.target
+        machine = world.dbs[place]
+        if machine is not None and machine.label == "live" and self.book.rules.marks_target:
+            marked = machine._replace(label="pending")
+            yield "labels its target pending", world._replace(dbs=put(world.dbs, place, marked))
+            return
+        act = Fenced(MACHINES + actor.target, open=False, gen=self.book.gen(actor.seen))
+        then = actor._replace(pc="shorten" if self.shortens else "freeze")
+        for said, after, known in send(self.server, world, act):
+            yield said, at(after, me, then if known else Actor("end", target=actor.target))
 
     def _commit(self, world: World, me: int, actor: Actor) -> Moves:
         """Its own word is enough: the first act after a commit that was answered is to open."""

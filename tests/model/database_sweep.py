@@ -124,7 +124,7 @@ class Planner:
 
     def _marks(self, plan: ServicePlan, repair: Repair) -> list[Todo]:
         """What goes live again is not labelled retired when anybody's jobs begin or end."""
-        if repair.role is not Role.LIVE or not self.book.rules.marks:
+        if repair.role is not Role.LIVE:
             return []
         return [
             Todo("mark", place=PLACES[one.id], label=Label.PENDING.value)

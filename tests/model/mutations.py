@@ -28,6 +28,7 @@ from reconciler.model.ledger import Cutover, Lease, Ledger, Live
 from reconciler.model.reading import LedgerAddress, Reading
 from reconciler.model.resource import Inventory, Resource
 from reconciler.model.tags import Label
+from reconciler.plan import deviation as deviations
 from reconciler.plan import planner
 from reconciler.plan.deviation import deviation
 from reconciler.plan.service_plan import Plan, ServicePlan, SweepRequest
@@ -66,6 +67,16 @@ FORTH = Data(
     machines=True,
     writes=0,
     sweeps=(),
+)
+SHARES_JOBS = Data(
+    "jobs, a deployer that shares and a rollback",
+    rollback=True,
+    machines=True,
+    writes=0,
+    sweeps=(),
+    shares=1,
+    slow=0,
+    twice=0,
 )
 STRANGER = Homes("two configurations", deployers=(0, 1), sweeps=(0, 1), recovers=(1,), adopts=(1,))
 SECOND_NAME = Homes("a second name of one machine", deployers=(1,), sweeps=(1,), second_name=True)
@@ -177,7 +188,7 @@ def labels_back(
     inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, SweepRequest]
 ) -> Plan:
     """What is labelled `left` and not yet forgotten is labelled `retired` again."""
-    with patch.object(planner, "deviation", _always_deviates):
+    with patch.object(deviations, "deviation", _always_deviates):
         return planner.plan(inventory, roots, asks)
 
 
@@ -239,6 +250,12 @@ def _labels_condemn() -> Iterator[None]:
         patch.multiple(mark, CONDEMNED=everything, _contradiction=_no_contradiction),
         patch.object(rules, "CONDEMNED", everything),
     ):
+        yield
+
+
+@contextmanager
+def _nobody_gives_up() -> Iterator[None]:
+    with patch.object(deviations, "_give_up", lambda *_: None):
         yield
 
 
@@ -320,7 +337,12 @@ OWN = (
     Mutation("no fence on a machine", Rules(decide=always_obeys), JOBS, "jobs"),
     Mutation("jobs begun before they were given up", Rules(hands_over=False), JOBS, "two machines"),
     Mutation("label before the acts", Rules(labels_last=False), JOBS, "jobs"),
-    Mutation("jobs begun under the label retired", Rules(marks=False), FORTH, "jobs"),
+    Mutation(
+        "a target told before it is labelled unfinished", Rules(marks_target=False), FORTH, "has no"
+    ),
+    Mutation(
+        "who was live is not told to stop", Rules(), SHARES_JOBS, "two machines", _nobody_gives_up
+    ),
     Mutation("a ledger knows no home", Rules(at_home=believes_all), SECOND_NAME, "record names"),
     Mutation("a tombstone is believed", Rules(at_home=believes_all), ELSEWHERE, "does not exist"),
     Mutation(

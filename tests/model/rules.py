@@ -81,8 +81,8 @@ class Rules:
     """The lease is taken before anything is created."""
     labels_last: bool = True
     """A deploy is labelled after its database and its machine have obeyed."""
-    marks: bool = True
-    """What goes live again is labelled `pending` before its jobs begin, not `retired`."""
+    marks_target: bool = True
+    """A rollback labels a target that is labelled `live` `pending`, before it tells it anything."""
     hands_over: bool = True
     """Jobs begin only after the machine that is to give them up is known to have obeyed."""
     waits: bool = True

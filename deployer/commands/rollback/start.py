@@ -47,10 +47,18 @@ def start(run: RollbackContext) -> str:
 
 
 def _unmark(run: RollbackContext, machines: Sequence[Resource]) -> None:
-    """Note that they are not at rest any more, before they are not."""
+    """Note that they are not at rest any more, before they are not.
+
+    And that one labelled `live` is not finished: the follow-up of an earlier rollback died. If this
+    one is left as well, nobody would see that its jobs were stopped by `_order`.
+    """
     managed = run.ports.managed
     noted = [one for one in machines if reached(one.tags.get(t.UNITS, "")) is not Standby.SERVING]
-    for outcome in managed.heap.label(noted, Label.RETIRED, digest(managed.gate)):
+    left = [one for one in machines if one.label is Label.LIVE and one not in noted]
+    for outcome in (
+        *managed.heap.label(noted, Label.RETIRED, digest(managed.gate)),
+        *managed.heap.label(left, Label.PENDING),
+    ):
         if outcome.status is not OutcomeStatus.DONE:
             raise ToolError(f"{outcome.resource.id} could not be labelled: {outcome.text}")
 

@@ -164,14 +164,18 @@ def _assert_releases_more(stage: Stage, before: Before, releases: int, databases
 
 
 def _assert_parked_unless_live(stage: Stage, before: Before) -> None:
-    """The first release is whole; its machines are at rest, or it is live again."""
+    """The first release is whole; its machines are at rest, or it is live again.
+
+    Then those of the release that was left run on, or are at rest themselves: a rejected release is
+    no target of a rollback, so it is put to rest as soon as its clients have left.
+    """
     newest = stage.version() == NEWEST
     database = _assert_serves(stage, NEWEST if newest else NEW)
     assert database != LIVE_DATABASE
     _assert_releases_more(stage, before, 2, databases=2)
     others = {one["InstanceId"] for one in stage.instances()} - stage.serving()
-    wanted = {"stopped"} if newest else {"running"}
-    wait_for(lambda: _states(stage, others - before.resources["instance"]) == wanted)
+    right = {"stopped"} if newest else {"running", "stopping", "stopped"}
+    wait_for(lambda: _states(stage, others - before.resources["instance"]) <= right)
 
 
 ROLLING_BACK = "rolled back"

@@ -84,6 +84,7 @@ def test_a_lease_that_runs_protects_and_stops_every_repair() -> None:
     service_plan = planned(held, changed("i-17", label="pending"))
     assert service_plan.empty
     assert planned(CLEAN, changed("i-17", label="pending")).repairs == (
+        Repair(OLD, Role.PREVIOUS, f"gives up its jobs to {LIVE}"),
         Repair(LIVE, Role.LIVE, "i-17 is labelled pending, should be live"),
     )
 

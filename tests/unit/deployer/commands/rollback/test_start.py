@@ -181,3 +181,22 @@ def test_status_says_until_when_there_is_a_way_back(scene: Scene) -> None:
     said = status(scene.ports(park="terminate", park_after=timedelta(hours=2))).notes
     assert any("is deleted from 2026-11-23 04:19 UTC on" in note for note in said)
     assert not any("is deleted from" in note for note in status(scene.ports()).notes)
+
+
+def test_rule_18_a_target_labelled_live_is_labelled_before_it_is_told_anything(
+    scene: Scene,
+) -> None:
+    """Its follow-up died. If this rollback dies too, the label shows that its jobs were stopped."""
+    scene.heap.change(MACHINE, tags={t.UNITS: UNITS, t.STATE: "live"})
+    back(scene)
+    acts = [one for one in scene.acts if MACHINE in one]
+    assert acts.index(f"label pending {MACHINE}") < acts.index(ORDER)
+
+
+def test_rule_18_nothing_is_told_where_that_label_fails(scene: Scene) -> None:
+    """Live serves on, and the rollback can be tried again."""
+    scene.heap.change(MACHINE, tags={t.UNITS: UNITS, t.STATE: "live"})
+    scene.heap.unlabelled[MACHINE] = "denied"
+    with pytest.raises(ToolError, match=f"{MACHINE} could not be labelled: denied"):
+        back(scene)
+    assert ORDER not in scene.acts[: scene.acts.index("scan")]  # what follows is the undo

@@ -104,7 +104,7 @@ def test_the_deploy_that_made_it_goes_and_it_stays(scene: Scene) -> None:
     assert LIVE in result.forgotten
     assert "i-17" in {one.resource.id for one in result.gone}
     assert LIVE_DB in scene.databases
-    assert not scene.did("shut")
+    assert f"shut {LIVE_DB}" not in scene.did("shut")
     scene.server.write(LIVE_DB, ROLE, "public.orders")
     assert scene.plan().services[0].empty
 
