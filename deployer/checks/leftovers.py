@@ -20,7 +20,7 @@ def dirt_lines(left: Sequence[Verdict], now: datetime, prices: Prices) -> Iterab
 def _line(resource: Resource, now: datetime, prices: Prices) -> str:
     born = f", {ago(now - resource.deploy.born)}" if resource.deploy else ""
     text = f"{resource.kind:<17} {resource.id:<21} {what(resource)}{born}"
-    return f"{text:<65}{estimate.price(resource, prices):>11}".rstrip()
+    return f"{text} {estimate.price(resource, prices):>{max(75 - len(text), 0)}}".rstrip()
 
 
 def what(resource: Resource) -> str:
