@@ -23,12 +23,8 @@ from reconciler.cost.price_list import Prices
 from reconciler.model import tags as t
 from reconciler.model.ledger import NO_LEDGER, Lease, Ledger
 from reconciler.model.reading import LedgerAddress, Reading
-<<<<<<< HEAD
-from reconciler.model.resource import INSTANCE
-from reconciler.plan.service_plan import ServicePlan
-=======
 from reconciler.model.resource import INSTANCE, SNAPSHOT
->>>>>>> i23
+from reconciler.plan.service_plan import ServicePlan
 from reconciler.util import humanize
 from tests.support.shop_world import ALL, CLEAN, DEAD, DIED, LIVE, NOW, OLD, UNITS, planned
 
