@@ -94,7 +94,7 @@ def _order(run: ReleaseContext, wanted: Shape, subnet: str) -> LaunchOrder:
     service = run.ports.service
     tags = birth_tags(run)
     return LaunchOrder(
-        token=run.deploy.client_token(run.ports.compute.zone_of(subnet)),
+        token=run.deploy.client_token(_zone_of(run, subnet)),
         image=run.created.image,
         count=service.instance.count,
         type=wanted.type,
@@ -110,6 +110,14 @@ def _order(run: ReleaseContext, wanted: Shape, subnet: str) -> LaunchOrder:
         },
         public_address=wanted.public,
     )
+
+
+def _zone_of(run: ReleaseContext, subnet: str) -> str:
+    """A subnet's zone never changes: that of live's own says live's description."""
+    live = run.created.source
+    if live is not None and live.subnet == subnet and live.zone:
+        return live.zone
+    return run.ports.compute.zone_of(subnet)
 
 
 def _wait(run: ReleaseContext) -> None:
