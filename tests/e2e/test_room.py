@@ -115,3 +115,14 @@ def test_addresses(adopted_shop: Shop, full: str) -> None:
         "instance.subnets",
     )
     refused_before_the_freeze(shop, "InsufficientFreeAddressesInSubnet")
+
+
+def test_another_subnet_of_the_same_zone_is_tried(adopted_shop: Shop, full: str) -> None:
+    """Each request has its own token: AWS knows a request by it, and the first one was refused."""
+    shop, live = adopted_shop, live_instance(adopted_shop)
+    shop.append(f'[instance]\nsubnets = ["{full}", "{live["SubnetId"]}"]')
+    done = shop.up("v1.5.0", "--json")
+    said = f"no room in {full} (InsufficientFreeAddressesInSubnet), trying the next"
+    assert said in [one.get("text") for one in done.events]
+    assert live_instance(shop)["SubnetId"] == live["SubnetId"]
+    assert live_instance(shop)["InstanceId"] != live["InstanceId"]

@@ -53,14 +53,21 @@ def _say_costs(run: ReleaseContext, wanted: Shape) -> None:
 
 
 def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
-    """Try the subnets in turn. Each zone has its own token: idempotency is zonal (aws.md §1)."""
+    """Try the subnets in turn. Each zone has its own token: idempotency is zonal (aws.md §1).
+
+    So has another subnet of a zone where one was refused: a token stands for one request.
+    """
     if not wanted.subnets:
         raise ConfigError(
             "instance.subnets is needed where there is no live machine to copy",
             cure='subnets = ["subnet-…"] below [instance] in the file of the service',
         )
+    zones: list[str] = []
     for number, subnet in enumerate(wanted.subnets):
-        order = _order(run, wanted, subnet)
+        zone = _zone_of(run, subnet)
+        token = run.deploy.client_token(zone, zones.count(zone))
+        order = _order(run, wanted, subnet, token)
+        zones.append(zone)
         run.created.launch_order = order  # before the call: a lost reply is looked up by its token
         try:
             with held_back("RunInstances"):
@@ -90,11 +97,11 @@ def _used_up(run: ReleaseContext, error: ToolError) -> CloudError:
     )
 
 
-def _order(run: ReleaseContext, wanted: Shape, subnet: str) -> LaunchOrder:
+def _order(run: ReleaseContext, wanted: Shape, subnet: str, token: str) -> LaunchOrder:
     service = run.ports.service
     tags = birth_tags(run)
     return LaunchOrder(
-        token=run.deploy.client_token(_zone_of(run, subnet)),
+        token=token,
         image=run.created.image,
         count=service.instance.count,
         type=wanted.type,
