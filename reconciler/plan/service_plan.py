@@ -74,6 +74,7 @@ class SweepRequest:
     """The options of a sweep.
 
     `only`      delete only this deploy's resources
+    `rest_again` with `only`: put this deploy's machines to rest again, which were started in vain
     `spare`     delete none of these ids, nor what they use: they are known to be undeletable
     `end_lease` with `operator`: the operator confirms that this lease may be ended before its time
     `unfinished_only`  only possible garbage was listed: skip what needs the full inventory
@@ -84,6 +85,7 @@ class SweepRequest:
     retention: Retention = field(default_factory=Retention)
     ttl: int = 60
     only: DeployId | None = None
+    rest_again: DeployId | None = None
     spare: frozenset[str] = frozenset()
     end_lease: Lease | None = None
     operator: bool = False
@@ -94,11 +96,15 @@ class SweepRequest:
     def stages(self, ledger: Ledger, root: Root) -> Mapping[DeployId, Standby]:
         """The stages of standby that this sweep may bring previous deploys to, under `ledger`.
 
-        None if the sweep is restricted: only a full one knows that nothing else comes first.
+        None if the sweep is restricted: only a full one knows that nothing else comes first. But a
+        deploy that rested before this command began may rest again.
         """
-        if self.only is not None or self.unfinished_only or self.among is not None:
+        if self.unfinished_only or self.among is not None:
             return {}
-        return stages(ledger, root, self.retention.standby, self.ttl)
+        found = stages(ledger, root, self.retention.standby, self.ttl)
+        if self.only is None:
+            return found
+        return {deploy: stage for deploy, stage in found.items() if deploy == self.rest_again}
 
 
 @dataclass(frozen=True)

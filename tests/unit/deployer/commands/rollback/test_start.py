@@ -10,7 +10,7 @@ import pytest
 
 from deployer.commands.rollback.command import rollback
 from deployer.commands.status import status
-from reconciler.errors import CloudError, Refused, ToolError
+from reconciler.errors import CloudError, Refused, SmokeFailed, ToolError
 from reconciler.machine.activation_gate import STATE
 from reconciler.model import tags as t
 from reconciler.model.ledger import Live, Via
@@ -181,6 +181,19 @@ def test_status_says_until_when_there_is_a_way_back(scene: Scene) -> None:
     said = status(scene.ports(park="terminate", park_after=timedelta(hours=2))).notes
     assert any("is deleted from 2026-11-23 04:19 UTC on" in note for note in said)
     assert not any("is deleted from" in note for note in status(scene.ports()).notes)
+
+
+def test_what_was_started_in_vain_rests_again(scene: Scene) -> None:
+    """Exit 1 says that nothing is left to do: a machine that was parked does not run on."""
+    park(scene)
+    old = replace(CLEAN.previous[0], retired=CLEAN.previous[0].retired - timedelta(days=2))
+    scene.ledger = replace(CLEAN, previous=(old,))
+    checks = [{"command": "false", "tries": 1}]
+    with pytest.raises(SmokeFailed):
+        rollback(scene.ports(smoke=checks, park="stop"), discard_writes=True)
+    assert scene.ledger.live == CLEAN.live
+    assert f"start {MACHINE}" in scene.acts
+    assert scene.heap.at(MACHINE).tags[t.UNITS] == f"{UNITS} drained"  # told to halt
 
 
 def test_rule_18_a_target_labelled_live_is_labelled_before_it_is_told_anything(
