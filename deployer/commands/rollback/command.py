@@ -201,10 +201,7 @@ def _committed_after_all(run: RollbackContext, error: BaseException) -> bool:
         if not run.lease.end() and run.lease.committed(run.target.id):
             return True
         _open_first(run)
-        ask = SweepRequest(
-            managed.retention, run.reading.drain_ttl, only=run.lease.mine, rest_again=run.target.id
-        )
-        result = sweep(Fleet.of(managed, ask))
+        result = sweep(Fleet.of(managed, run.put_back()))
         kept = left_shut(managed, run.lease, run.shut, run.live.id)
         left = (*trouble, *left_lines(result), *kept)
         if not left:

@@ -20,6 +20,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live, Previous
 from reconciler.model.reading import Reading
 from reconciler.model.resource import Resource
+from reconciler.plan.service_plan import SweepRequest
 from reconciler.traffic.port import JoinOrder
 
 _OFFERED = 3
@@ -83,6 +84,12 @@ class RollbackContext:
         if self.frozen_at is not None:
             self.emit(e.FreezeEnded(elapsed() - self.frozen_at, cut_over))
             self.frozen_at = None
+
+    def put_back(self) -> SweepRequest:
+        """What an undo sweeps: what was made for it goes, what was started for it rests again."""
+        ttl, mine = self.reading.drain_ttl, self.lease.mine
+        retention = self.ports.managed.retention
+        return SweepRequest(retention, ttl, only=mine, rest_again=self.target.id)
 
     @property
     def rejects(self) -> bool:

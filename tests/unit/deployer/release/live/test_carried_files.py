@@ -63,7 +63,9 @@ def carrying(tmp_path: Path, on_live: str, on_clone: str, **instance: str) -> Re
 def test_files_of_a_volume_that_a_clone_has_not_mounted_are_refused(tmp_path: Path) -> None:
     """They would fill the root disk, and be hidden by the next boot that mounts the volume."""
     run = carrying(tmp_path, "/srv", "/")
-    with pytest.raises(Refused, match=r"at /srv on live, on i-101 on that at /:") as caught:
+    with pytest.raises(
+        Refused, match=r"at /srv on live, and on the one mounted at / on i-101:"
+    ) as caught:
         first_pass(run)
     assert "fstab" in caught.value.cure
     assert not list(run.created.machines[0].shell.path("/srv/shop/photos").iterdir())  # type: ignore[attr-defined]
