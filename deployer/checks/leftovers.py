@@ -18,9 +18,10 @@ def dirt_lines(left: Sequence[Verdict], now: datetime, prices: Prices) -> Iterab
 
 
 def _line(resource: Resource, now: datetime, prices: Prices) -> str:
-    born = f", {ago(now - resource.deploy.born)}" if resource.deploy else ""
-    text = f"{resource.kind:<17} {resource.id:<21} {what(resource)}{born}"
-    return f"{text:<65}{estimate.price(resource, prices):>11}".rstrip()
+    born = ago(now - resource.deploy.born) if resource.deploy else ""
+    facts = ", ".join(filter(None, (what(resource), born)))
+    text = f"{resource.kind:<17} {resource.id:<21} {facts}"
+    return f"{text:<64} {estimate.price(resource, prices):>10}".rstrip()
 
 
 def what(resource: Resource) -> str:

@@ -28,6 +28,7 @@ from reconciler.cost import price_cache, shipped
 from reconciler.cost.grouping import KEYS
 from reconciler.cost.price_list import Prices
 from reconciler.exit_codes import Exit
+from reconciler.util import line_writer
 
 BIN = Path(sys.executable).parent
 GROUPS = {"deployer": deployer_cli, "reconciler": reconciler_cli}
@@ -111,6 +112,27 @@ def test_the_first_day(person: Person) -> None:
     assert "nothing to do" in person.types("reconciler plan")
     assert "deployer adopt shop" in person.types("deployer up shop", Exit.REFUSED)
     assert "deployer adopt shop" in person.types("deployer rollback shop", Exit.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("deployer status shop", 0),
+        ("deployer plan shop", Exit.REFUSED),
+        ("reconciler plan --verbose", 0),
+        ("deployer history shop", 0),
+    ],
+)
+def test_a_narrow_terminal_gets_narrow_lines(
+    person: Person, monkeypatch: pytest.MonkeyPatch, line: str, code: int
+) -> None:
+    """The same words as a pipe gets, none cut, on lines of its width."""
+    piped = person.types(line, code)
+    widest = max(map(len, piped.splitlines())) - 1
+    monkeypatch.setattr(line_writer, "terminal_width", lambda: widest)
+    narrow = person.types(line, code)
+    assert max(map(len, narrow.splitlines())) <= widest
+    assert len(narrow.split()) == len(piped.split())
 
 
 def test_adopt_asks_and_no_is_no(person: Person) -> None:
