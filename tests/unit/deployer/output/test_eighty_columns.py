@@ -1,4 +1,4 @@
-"""`status` and both `plan`s of a rich world at 80 columns: nothing wider, and nothing cut."""
+"""`status`, `report`, both `plan`s of a rich world at 80 columns: nothing wider, nothing cut."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ from deployer.output.journal.history import history_lines
 from deployer.output.preview import preview_lines
 from deployer.output.status import status_lines
 from deployer.release.preview import preview
+from reconciler.cost.audit import report
 from reconciler.cost.price_list import Prices
 from reconciler.model import tags as t
 from reconciler.model.ledger import Ledger, Live, Previous, Via
 from reconciler.model.resource import DATABASE, INSTANCE, VOLUME, Gap, Resource
 from reconciler.model.tags import Label
+from reconciler.output.audit.table import table
 from reconciler.output.plan import plan_lines
 from reconciler.plan.circuit_breaker import Cap
+from reconciler.ports.fleet import Fleet
+from reconciler.sweep.attached_volumes import attached_volumes
+from reconciler.sweep.runner import make_plan
 from reconciler.util import line_writer
 from reconciler.util.humanize import wrapped
 from reconciler.util.line_writer import on_screen
@@ -148,6 +153,20 @@ def test_the_plan_of_a_release_fits(scene: Scene) -> None:
         "deployer rehearse shop",
         DATABASE_ID,
     )
+
+
+def test_the_report_fits(scene: Scene) -> None:
+    """Its table leaves columns out; the orphans below it are broken, with every price whole."""
+    fleet = Fleet.of(scene.managed)
+    plan = make_plan(fleet)
+    audit = report(plan, Prices(), volumes=attached_volumes(plan, fleet.inventories))
+    text = table(audit, width=WIDTH)
+    assert [line for line in text.splitlines() if len(line) > WIDTH] == []
+    whole = " ".join(text.split())
+    for one in plan.deletes:
+        assert f"{one.resource.kind} {one.resource.id} garbage" in whole
+    for fact in ("60.05", "unknown (≥ 93.91)", "unknown (at least $0.0035/h)", "≤ $0.0026/h"):
+        assert fact in whole
 
 
 def test_what_could_not_be_read_fits(scene: Scene) -> None:
