@@ -99,8 +99,13 @@ class LaunchOrder:
 class Compute(Protocol):
     """The EC2 operations of a release. Methods raise CloudError, CloudUnclear, AccessDenied."""
 
-    def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
-        """The machines (not terminated) that hold one of these addresses."""
+    def find_instances_at(
+        self, addresses: Sequence[str], likely: Sequence[str] = ()
+    ) -> tuple[InstanceFacts, ...]:
+        """The machines (not terminated) that hold one of these addresses.
+
+        `likely` are ids that are expected among them: these are answered sooner.
+        """
 
     def instances(self, ids: Sequence[str]) -> tuple[InstanceFacts, ...]:
         """These machines' current state; those not (yet) visible are omitted."""

@@ -14,17 +14,21 @@ from reconciler.wiring.who import who
 
 
 def wired(
-    settings: Settings, name: str, *, by_labels: bool = False, reads_ahead: bool = False
+    settings: Settings,
+    name: str,
+    *,
+    by_labels: bool = False,
+    reads_ahead: bool = False,
+    database_ahead: bool = False,
 ) -> Ports:
     """The ports of a service, as `Edges.managed`; raises the same errors.
 
-    With `reads_ahead`, for a command that only looks, the inventory is read from now on.
+    With `reads_ahead` the inventory and the database's address are read from now on, with
+    `database_ahead` the address alone (adr/0032): the ledger's zone is found meanwhile.
     """
     service = settings.service(name)
     edges = Edges(settings)
-    if reads_ahead:
-        edges.aws(service.place).verify()  # no other request before it is the right account
-        edges.heap(service.place).begin()
+    edges.begin(service, inventory=reads_ahead, database=reads_ahead or database_ahead)
     return Ports(
         service=service,
         managed=edges.managed(service, by_labels=by_labels),

@@ -18,7 +18,7 @@ from reconciler.aws.kinds.image import OWN
 from reconciler.errors import CloudError, CloudUnclear
 from reconciler.model import tags as t
 from reconciler.model.resource import IMAGE
-from reconciler.util.concurrency import side_by_side
+from reconciler.util.concurrency import begun, side_by_side
 
 NOT_FOUND = "InvalidAMIID.NotFound"
 DUPLICATE = "InvalidAMIName.Duplicate"
@@ -29,6 +29,9 @@ _AT = (
 )
 """Filters for every address an instance can have: primary or secondary, private or public."""
 
+_ATTACHED = "attachment.instance-id"
+"""The filter for the volumes of an instance: they are described beside it, not after it."""
+
 
 @dataclass(frozen=True)
 class Ec2Compute:
@@ -37,21 +40,22 @@ class Ec2Compute:
     aws: Aws
     creation: Creation = field(default_factory=Creation)
     _requests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _available: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Images as described when they were available: what a launch needs of one does not change."""
 
-    def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
-        def at(name: str) -> list[dict[str, Any]]:
-            pages = Reads(self.aws).by_filter("describe_instances", name, addresses)
-            return [instance for page in pages for instance in _instances(page)]
-
-        each = side_by_side(_AT, at)
+    def find_instances_at(
+        self, addresses: Sequence[str], likely: Sequence[str] = ()
+    ) -> tuple[InstanceFacts, ...]:
+        beside = begun(lambda: self._volumes(_ATTACHED, likely))
+        each = side_by_side(_AT, lambda name: self._instances(name, addresses))
         found = {one["InstanceId"]: one for instances in each for one in instances}
         alive = [one for one in found.values() if one["State"]["Name"] != "terminated"]
-        return self._facts(Reads(self.aws), alive)
+        return self._facts(alive, beside.result())
 
     def instances(self, ids: Sequence[str]) -> tuple[InstanceFacts, ...]:
-        reads = Reads(self.aws)
-        pages = reads.by_filter("describe_instances", "instance-id", ids)
-        return self._facts(reads, [instance for page in pages for instance in _instances(page)])
+        beside = begun(lambda: self._volumes(_ATTACHED, ids))
+        found = self._instances("instance-id", ids)
+        return self._facts(found, beside.result())
 
     def elastic_ips(self, addresses: Sequence[str]) -> tuple[str, ...]:
         """See `Compute`."""
@@ -86,6 +90,8 @@ class Ec2Compute:
         filters = [{"Name": "image-id", "Values": [id_]}]
         for page in reads.pages("describe_images", Filters=filters, IncludeDeprecated=True):
             for one in page["Images"]:
+                if one.get("State") == "available":
+                    self._available[id_] = dict(one)
                 return image_facts(one, _percent(reads, one))
         return None
 
@@ -98,7 +104,8 @@ class Ec2Compute:
     def launch(self, order: LaunchOrder) -> tuple[str, ...]:
         request = self._requests.get(order.token)
         if request is None:
-            request = launch_request(order, self._described(order.image))
+            known = self._available.get(order.image)
+            request = launch_request(order, known or self._described(order.image))
             self._requests[order.token] = request  # a replay sends the identical request
 
         def send() -> tuple[str, ...]:
@@ -144,10 +151,21 @@ class Ec2Compute:
             "delete_tags", Resources=[id_], Tags=[{"Key": key} for key in keys]
         )
 
-    def _facts(self, reads: Reads, found: Sequence[dict[str, Any]]) -> tuple[InstanceFacts, ...]:
-        ids = [volume for one in found for volume in volumes_of(one)]
-        pages = reads.by_filter("describe_volumes", "volume-id", ids)
-        volumes = {one["VolumeId"]: one for page in pages for one in page["Volumes"]}
+    def _instances(self, name: str, values: Sequence[str]) -> list[dict[str, Any]]:
+        pages = Reads(self.aws).by_filter("describe_instances", name, values)
+        return [instance for page in pages for instance in _instances(page)]
+
+    def _volumes(self, name: str, values: Sequence[str]) -> dict[str, dict[str, Any]]:
+        pages = Reads(self.aws).by_filter("describe_volumes", name, values)
+        return {one["VolumeId"]: one for page in pages for one in page["Volumes"]}
+
+    def _facts(
+        self, found: Sequence[dict[str, Any]], volumes: dict[str, dict[str, Any]]
+    ) -> tuple[InstanceFacts, ...]:
+        """The machines with their disks: what is not among `volumes` yet is asked for by its id."""
+        named = [volume for one in found for volume in volumes_of(one)]
+        unseen = [volume for volume in named if volume not in volumes]
+        volumes = {**volumes, **self._volumes("volume-id", unseen)}
         facts = [instance_facts(one, volumes) for one in found]
         return tuple(sorted(facts, key=lambda fact: fact.id))
 

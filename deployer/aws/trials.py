@@ -196,7 +196,9 @@ def _use(actions: Collection[str], key: str) -> SimulatedCall:
 
 
 def _allowed(result: Mapping[str, Any]) -> bool:
-    return str(result["EvalDecision"]) == "allowed"
+    """On every resource that was named (EvaluationResult, ResourceSpecificResults)."""
+    each = [one["EvalResourceDecision"] for one in result.get("ResourceSpecificResults") or ()]
+    return {str(result["EvalDecision"]), *each} == {"allowed"}
 
 
 def _vcpus(instance: Mapping[str, Any]) -> int:

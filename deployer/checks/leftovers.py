@@ -21,7 +21,7 @@ def _line(resource: Resource, now: datetime, prices: Prices) -> str:
     born = ago(now - resource.deploy.born) if resource.deploy else ""
     facts = ", ".join(filter(None, (what(resource), born)))
     text = f"{resource.kind:<17} {resource.id:<21} {facts}"
-    return f"{text:<64} {estimate.price(resource, prices):>10}".rstrip()
+    return f"{text} {estimate.price(resource, prices):>{max(75 - len(text), 0)}}".rstrip()
 
 
 def what(resource: Resource) -> str:

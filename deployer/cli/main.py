@@ -112,7 +112,7 @@ def up(
     keep_failed: timedelta | None,
 ) -> None:
     """Release SERVICE."""
-    with staged(asked, service, records="release") as stage:
+    with staged(asked, service, records="release", reads_ahead=True) as stage:
         from deployer.commands.bake import release
         from deployer.release.context import ReleaseOptions
         from reconciler.wiring.notifier_factory import teller
@@ -151,7 +151,7 @@ def rollback(
     jobs_despite: tuple[str, ...],
 ) -> None:
     """Go back to the last good release."""
-    with staged(asked, service, records="rollback") as stage:
+    with staged(asked, service, records="rollback", database_ahead=True) as stage:
         from deployer.commands.rollback.command import rollback as back
 
         managed = replace(stage.ports.managed, jobs_despite=frozenset(jobs_despite))

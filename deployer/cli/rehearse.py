@@ -52,7 +52,7 @@ def rehearse(
     Everything but freeze and cutover; live goes on as it is. It says how long each step took and
     how long writes would be refused. A release that begins meanwhile ends the rehearsal.
     """
-    with staged(asked, service, records="rehearse") as stage:
+    with staged(asked, service, records="rehearse", reads_ahead=True) as stage:
         from deployer.commands.rehearse import RehearsalOptions
         from deployer.commands.rehearse import rehearse as rehearsal
 

@@ -81,11 +81,12 @@ class Staged:
 
 @contextlib.contextmanager
 def staged(
-    asked: CliContext, service: str, *, records: str = "", by_labels: bool = False
+    asked: CliContext, service: str, *, records: str = "", **ports: bool
 ) -> Iterator[Staged]:
     """Run a command on `service` with progress output; a failure is reported in full.
 
-    `records` is what the journal calls the command; '' for one that is not recorded.
+    `records` is what the journal calls the command; '' for one that is not recorded. `ports` are
+    for `deployer.wiring.wired`.
     """
     from deployer.output.display import TerminalStage
     from deployer.wiring import wired
@@ -98,7 +99,7 @@ def staged(
     stage = TerminalStage(sys.stdout, sys.stderr, as_json=asked.as_json)
     asked.on_error = partial(_tell, stage, None)
     try:
-        command = Staged(wired(settings, service, by_labels=by_labels), stage)
+        command = Staged(wired(settings, service, **ports), stage)
         record = _recording(command, records)
         asked.on_error = partial(_tell, stage, record)
         yield command

@@ -12,7 +12,7 @@ import click
 
 from deployer.sandbox.control import environment as env
 from deployer.sandbox.control.client import Sandbox
-from deployer.sandbox.control.options import KINDS, RECORD, SHAPES, Options
+from deployer.sandbox.control.options import KINDS, POSTGRES_VERSIONS, RECORD, SHAPES, Options
 from deployer.sandbox.control.state import user_directory
 from deployer.sandbox.fault_cli import fault
 from reconciler.cli.shared import CliContext, common, ended, pass_asked
@@ -52,6 +52,12 @@ def _directory(command: _F) -> _F:
     type=click.Choice(KINDS),
     default=KINDS[0],
     help="`container` boots a real systemd, cloud-init and OpenSSH; needs root.",
+)
+@click.option(
+    "--postgres",
+    type=click.Choice(POSTGRES_VERSIONS),
+    default=POSTGRES_VERSIONS[0],
+    help="The version of the database server; the tools on the machines are of 18.",
 )
 def up(directory: Path | None, **wanted: Any) -> None:
     """Start it; harmless if it already runs."""

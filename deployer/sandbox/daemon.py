@@ -74,6 +74,7 @@ class Daemon:
             services=options.services,
             shape=options.shape,
             machines=options.machines,
+            postgres=options.postgres,
         )
 
     def start(self, ends: ExitStack) -> None:
@@ -134,7 +135,7 @@ class Daemon:
         return ContainerMachines(self._places.machines, tree, ports)
 
     def _begin_postgres(self, claimed: Network, ends: ExitStack) -> Postgres:
-        server = Postgres(self._places.postgres, claimed.database_host)
+        server = Postgres(self._places.postgres, claimed.database_host, self._options.postgres)
         ends.callback(server.stop)
         server.begin()  # initialises while the API is being loaded
         return server

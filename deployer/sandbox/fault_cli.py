@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from deployer.sandbox.faults import FATES, KINDS, FaultClient, FaultRule
+from deployer.sandbox.faults import FATES, KINDS, QUOTAS, FaultClient, FaultRule
 from reconciler.errors import ConfigError
 
 
@@ -63,6 +63,15 @@ def clear(context: click.Context) -> None:
 def lag(context: click.Context, seconds: float) -> None:
     """Hide things from describes and tag lists until they are SECONDS old; 0 ends it."""
     _client(context).lag(seconds)
+
+
+@fault.command()
+@click.argument("name", type=click.Choice(list(QUOTAS)))
+@click.argument("limit", type=click.IntRange(min=0))
+@click.pass_context
+def quota(context: click.Context, name: str, limit: int) -> None:
+    """Set a quota of the account: vCPUs of running machines, or target groups."""
+    _client(context).quota(name, limit)
 
 
 @fault.command()

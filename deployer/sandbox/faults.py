@@ -17,6 +17,10 @@ from typing import Any
 FATES = ("", "pending", "failed")
 """The state that new images reach: available (no fault), pending for ever, or failed."""
 
+VCPUS, TARGET_GROUPS = "vcpus", "target-groups"
+QUOTAS = {VCPUS: 1_000_000, TARGET_GROUPS: 3000}
+"""The account's quotas, and what they are unless a test lowers them."""
+
 KINDS = ("throttle", "error500", "drop_reply", "delay", "duplicate", "error")
 CONTROL_TIMEOUT = 10.0
 
@@ -92,7 +96,7 @@ class FaultBook:
 
     `limits` is 0 where requests are not limited, 1 at AWS's figures, 10 at ten times their rates.
     `latency` is 0 where calls are answered at once, 1 where they take what they take on AWS; `pace`
-    is the same for images and machines until they are ready.
+    is the same for images and machines until they are ready. `quotas` are numbers of QUOTAS.
     """
 
     def __init__(self) -> None:
@@ -104,6 +108,7 @@ class FaultBook:
         self.latency = 0.0
         self.pace = 0.0
         self.images = ""
+        self.quotas = dict(QUOTAS)
 
     def add(self, rule: FaultRule) -> FaultRule:
         """Add a rule; returns it with its id."""
@@ -138,11 +143,12 @@ class FaultBook:
             return [asdict(rule) for rule in self._rules]
 
     def clear(self) -> None:
-        """Remove all faults, lag, limits and latency."""
+        """Remove all faults, lag, limits and latency; the quotas are far away again."""
         with self._lock:
             self._rules.clear()
             self.lag = self.limits = self.latency = self.pace = 0.0
             self.images = ""
+            self.quotas = dict(QUOTAS)
 
 
 class FaultClient:
@@ -166,7 +172,7 @@ class FaultClient:
         return self.add(FaultRule(action=action, kind=kind, **more))
 
     def list(self) -> dict[str, Any]:
-        """`{"rules": [...], "images": fate}` and the numbers: lag, limits, latency, pace."""
+        """`{"rules": [...], "images": fate, "quotas": {…}}`, and lag, limits, latency, pace."""
         answer: dict[str, Any] = self._ask("GET", "/_sandbox/faults")
         return answer
 
@@ -193,6 +199,10 @@ class FaultClient:
     def images(self, fate: str) -> None:
         """The fate of pending images: one of FATES."""
         self._ask("POST", "/_sandbox/faults", {"images": fate})
+
+    def quota(self, name: str, limit: int) -> None:
+        """Set a quota of the account: a name of QUOTAS."""
+        self._ask("POST", "/_sandbox/faults", {"quotas": {name: limit}})
 
     def requests(self, since: int = 0) -> Any:
         """The journal after entry `since`: seq, time, service, action, status, mutating."""

@@ -34,6 +34,7 @@ class CopySurvey:
     unreadable   tables and sequences that the admin may not read, or whose schema it may not use
     hidden       tables of which row security hides rows from the admin
     failing      `check x of table` → how it fails without a search_path, as pg_restore sets none
+    streams      publications and logical slots of the database: no copy has them
     locks, room  what a trial of all indexes and constraints would lock; entries of the lock table
     """
 
@@ -45,6 +46,7 @@ class CopySurvey:
     unreadable: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     failing: Mapping[str, str] = field(default_factory=dict)
+    streams: frozenset[str] = frozenset()
     locks: int = 0
     room: int = 0
 
@@ -75,6 +77,11 @@ def copy_notes(database: str, survey: CopySurvey) -> tuple[str, ...]:
     notes = []
     if survey.size_bytes >= WORTH_A_NOTE:
         notes.append(f"the copy of {database} needs about {_room_words(survey)}")
+    if survey.streams:
+        notes.append(
+            f"{_some(sorted(survey.streams))} of {database} will not be in the copy: who "
+            "subscribes to that gets nothing of the new database until somebody makes it there"
+        )
     if not survey.can_be_tried:
         notes.append(
             f"indexes and constraints of {database} are not tried before the freeze: in one "

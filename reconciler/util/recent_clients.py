@@ -1,4 +1,4 @@
-"""Keeps the clients that were used last: a client of EC2 takes 5 MB, and a thousand would stay.
+"""Keeps the clients that were used last: a client of EC2 takes 1.5 MB, and a thousand would stay.
 
 A client that is in use is kept by whoever uses it; one that was dropped is made again when it is
 asked for. A process of one account never has so many.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from reconciler.model.resource import TARGET_GROUP
 from reconciler.model.tags import AccountRegion
 from reconciler.plan.circuit_breaker import Cap
 from reconciler.ports.service import ManagedService
+from reconciler.util.concurrency import begun
 from reconciler.util.log import Logger
 from reconciler.util.secret import Reference, Secret, resolve
 from reconciler.wiring.database_tunnel import DatabaseTunnel, machine_to_go_through
@@ -62,6 +64,7 @@ class Edges:
     _aws: dict[AccountRegion, Aws] = field(default_factory=dict)
     _ledgers: dict[str, LedgerStores] = field(default_factory=dict)
     _heaps: dict[AccountRegion, ReadAhead] = field(default_factory=dict)
+    _parameters: dict[tuple[AccountRegion, str], Future[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bases = BaseImages(self.settings.services.values(), self.aws)
@@ -82,8 +85,27 @@ class Edges:
 
     def resolver(self, service: Service) -> Callable[[Reference], Secret]:
         """Resolves the service's references, `ssm:` in its own account and region."""
-        aws = self.aws(service.place)
-        return lambda reference: resolve(reference, lambda path: from_ssm(aws, path))
+        aws, place = self.aws(service.place), service.place
+
+        def read(path: str) -> str:
+            ahead = self._parameters.pop((place, path), None)
+            return ahead.result() if ahead is not None else from_ssm(aws, path)
+
+        return lambda reference: resolve(reference, read)
+
+    def begin(self, service: Service, *, inventory: bool, database: bool) -> None:
+        """Begin to read what needs the right account alone: inventory, the database's address.
+
+        Each is for one answer; later ones are read when they are asked for. Raises AccessDenied,
+        CloudError: no other request before it is the right account.
+        """
+        aws, admin = self.aws(service.place), service.database.admin if service.database else None
+        path = admin.value if database and admin is not None and admin.scheme == "ssm" else ""
+        aws.verify("ec2", "route53", *(["ssm"] if path else []))
+        if inventory:
+            self.heap(service.place).begin()
+        if path:
+            self._parameters[service.place, path] = begun(lambda: from_ssm(aws, path))
 
     def connector(self, service: Service) -> SshConnector:
         """SSH to the service's machines."""

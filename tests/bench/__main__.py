@@ -1,4 +1,4 @@
-"""Measures, and writes docs/benchmarks.md.
+"""Measures, and writes docs/benchmarks.md; of a part that fails, as far as it has come.
 
 python -m tests.bench [PART …]        not said: every part
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,18 +61,27 @@ def main() -> None:
     if unknown:
         sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     titles = {name: title for name, (title, _) in PARTS.items()}
+    failed = []
     for name in wanted:
         with tempfile.TemporaryDirectory() as folder:
             print(f"## {titles[name]}", flush=True)
-            page.write(titles, {name: _text(PARTS[name][1](Path(folder)))})
+            said = [page.measured(), ""]
+            try:
+                _measure(PARTS[name][1](Path(folder)), said)
+            except Exception as error:  # noqa: BLE001  told, and the parts after it are measured
+                traceback.print_exc()
+                failed.append(name)
+                said.append(f"\n- **Not finished**: {type(error).__name__}, {error}")
+            page.write(titles, {name: "\n".join(said)})
+    if failed:
+        sys.exit(f"not finished: {', '.join(failed)}")
 
 
-def _text(lines: Iterator[str]) -> str:
-    said = [page.measured(), ""]
+def _measure(lines: Iterator[str], said: list[str]) -> None:
+    """Show the lines of a part, and keep them in `said` as far as it comes."""
     for line in lines:
         print(line, flush=True)
         said.append(line)
-    return "\n".join(said)
 
 
 if __name__ == "__main__":

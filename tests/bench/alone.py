@@ -12,7 +12,7 @@ from tests.bench.measure import ROOT, cpu, middle, run, wall
 from tests.bench.page import goal, table
 
 ROWS = 1_000_000
-SECONDS, MIB, HELP = 4.0, 300.0, 0.25
+SECONDS, MIB, HELP = 4.0, 300.0, 0.15
 RUNS = 5
 
 

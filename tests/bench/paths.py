@@ -115,8 +115,9 @@ _DESCRIBED = Stage(
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeImages",
         "ec2:DescribeSnapshots",
+        "ec2:DescribeImages",
     ),
-    "by the ids of the index",
+    "by the ids of the index; the images that use a snapshot, by its id",
 )
 _LEDGER = Stage(("route53:ListResourceRecordSets",), "the ledger is read after the things (rule 2)")
 _FOLLOW_UP = (

@@ -52,12 +52,11 @@ _CAUSES = """\
 Where a goal is missed, and why:
 
 - `up` asks some things twice, one after the other: who stands at the record's addresses and what
-  disks he has, before the lease and, to copy him as he is, again under it; the database's address,
-  for the guard and for the step; and a sweep follows it, which reads the index once more after it
-  has shown the new machines. Each step reads for itself; whether it may use an earlier reading has
-  not been examined against the rules.
-- `status` waits for four calls in a row: who, the zone beside the index, the things, the ledger. A
-  busy computer that sends one of the things' calls late makes it look like five.
+  disks he has, before the lease and, to copy him as he is, again under it; and a sweep follows it,
+  which reads the index once more after it has shown the new machines. Each step reads for itself.
+- `status` waits for four calls in a row, whatever is seen here: who, the zone beside the index and
+  the database's address, the things, the ledger. A test of `deployer status` holds every call until
+  all of its stage are there.
 - A round trip of SSH takes what it takes on this computer, and is in the rest.
 """
 

@@ -14,6 +14,8 @@ from mypy_boto3_ec2 import EC2Client
 from mypy_boto3_route53 import Route53Client
 
 PATIENCE = 900.0 if os.environ.get("CONTRACT_PROFILE") else 10.0
+PACE = 5.0 if os.environ.get("CONTRACT_PROFILE") else 0.02
+"""Seconds between two looks: a real account is not asked fifty times a second."""
 RUN = "contract-run"
 """The tag that a run on a real account gives to whatever it makes (account.py)."""
 
@@ -37,7 +39,7 @@ def eventually(look: Callable[[], T], *, patience: float = PATIENCE) -> T:
     deadline = time.monotonic() + patience
     while not (found := look()):
         assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(0.02 if patience < 60 else 5)
+        time.sleep(PACE)
     return found
 
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from deployer.sandbox.aws import AwsServer
 from deployer.sandbox.fault_cli import fault
+from deployer.sandbox.faults import QUOTAS
 from reconciler.errors import ConfigError
 from tests.contract.helpers import Launch, refused
 
@@ -63,6 +64,15 @@ def test_the_limits_are_set(run: Run, server: AwsServer) -> None:
     assert json.loads(run("list"))["limits"] == 10
     run("clear")
     assert server.faults.limits == 0
+
+
+@pytest.mark.usefixtures("faults")
+def test_quotas_are_lowered(run: Run, server: AwsServer) -> None:
+    """`quota NAME LIMIT`, and `clear` puts them far away again."""
+    run("quota", "vcpus", "8")
+    assert json.loads(run("list"))["quotas"]["vcpus"] == 8
+    run("clear")
+    assert server.faults.quotas == QUOTAS
 
 
 @pytest.mark.usefixtures("faults")

@@ -226,6 +226,14 @@ def _on_live(does: str, undoes: str) -> Happens:
     return happens
 
 
+def _setting(line: str) -> Happens:
+    """A setting of cloud-init on live."""
+    folder = "/etc/cloud/cloud.cfg.d"
+    return _on_live(
+        f"mkdir -p {folder}; echo '{line}' >{folder}/99-own.cfg", f"rm {folder}/99-own.cfg"
+    )
+
+
 def _says(program: str, text: str) -> Happens:
     """A program on live, before all others of its name."""
     place = f"/usr/local/sbin/{program}"
@@ -316,6 +324,28 @@ WORLD: dict[str, tuple[Happens, str, Exit, tuple[str, ...]]] = {
         "cloud-init",
         Exit.REFUSED,
         ("cloud-init.disabled stands there", "On live   sudo rm -f"),
+    ),
+    "cloud-init gets no user data from EC2": (
+        _on_live(
+            "mkdir -p /var/lib/cloud/instance;"
+            " echo 'DataSourceNoCloud: seed' >/var/lib/cloud/instance/datasource",
+            "rm /var/lib/cloud/instance/datasource",
+        ),
+        "cloud-init",
+        Exit.REFUSED,
+        ("from DataSourceNoCloud, not from EC2", "datasource_list: [ Ec2 ]"),
+    ),
+    "cloud-init keeps the first user data": (
+        _setting("manual_cache_clean: true"),
+        "cloud-init",
+        Exit.REFUSED,
+        ("99-own.cfg on i-", "says `manual_cache_clean: true`", "take that line out of"),
+    ),
+    "cloud-init takes no user data": (
+        _setting("allow_userdata: false"),
+        "cloud-init",
+        Exit.REFUSED,
+        ("99-own.cfg on i-", "says `allow_userdata: false`", "take that line out of"),
     ),
     "cloud-init is old": (
         _says("cloud-init", "cloud-init 0.7.5"),
@@ -448,8 +478,10 @@ def test_code_that_git_would_not_ship_is_refused(adopted_shop: Shop, name: str) 
 
 
 def test_what_acts_on_every_clone_is_named(adopted_shop: Shop) -> None:
-    """Crontabs, rc.local, user units: a warning each, so that they can be gated; still ready."""
+    """Timers, crontabs, rc.local, user units: a warning each, so that they can be gated."""
+    units, wants = "/etc/systemd/system", "/etc/systemd/system/timers.target.wants"
     files = {
+        f"{units}/beat.timer": "[Timer]",
         "/etc/rc.local": "#!/bin/sh",
         "/etc/cron.d/mine": "@reboot root true",
         "/var/lib/systemd/linger/ann": "",
@@ -458,9 +490,12 @@ def test_what_acts_on_every_clone_is_named(adopted_shop: Shop) -> None:
         f"mkdir -p $(dirname {file}); echo '{text}' >{file}; chmod 755 {file}"
         for file, text in files.items()
     )
-    with _on_live(does, f"rm -f {' '.join(files)}")(adopted_shop):
+    does += f"; mkdir -p {wants}; ln -s {units}/beat.timer {wants}/beat.timer"
+    undoes = f"rm -f {wants}/beat.timer {' '.join(files)}"
+    with _on_live(does, undoes)(adopted_shop):
         said = adopted_shop.deployer("doctor", "shop")
     told(said, Exit.DONE, "! shop     units", "rc.local", "/etc/cron.d/mine", "user units of ann")
+    told(said, Exit.DONE, "beat.timer acts on every clone: add it to app.jobs or app.units")
     assert said.out.rstrip().endswith("Ready: deployer up shop")
 
 

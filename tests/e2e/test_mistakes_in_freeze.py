@@ -13,7 +13,7 @@ import pytest
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import ELASTIC, Options
 from reconciler.exit_codes import Exit
-from tests.crash.invariants import Shop
+from tests.crash.invariants import Shop, failed_step
 from tests.crash.unchanged_service import told
 from tests.e2e.probes import writable
 from tests.e2e.test_mistakes import Happens, change
@@ -74,20 +74,39 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     box.down()
 
 
-@pytest.mark.parametrize(("port", "check"), [(2222, "ssh"), (8080, "smoke")])
-def test_a_security_group_that_closes_a_port_is_named(
-    public: Company, port: int, check: str
-) -> None:
-    """The port is silent, as on EC2: doctor says which, and that a security group may be why."""
-    ec2 = public.aws("ec2")
+@contextmanager
+def closed(company: Company, port: int) -> Iterator[None]:
+    """The machines' security group lets nobody in to this port."""
+    ec2 = company.aws("ec2")
     [group] = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["company"]}])[
         "SecurityGroups"
     ]
     rule = {"GroupId": group["GroupId"], "IpProtocol": "tcp", "FromPort": port, "ToPort": port}
     ec2.revoke_security_group_ingress(**rule, CidrIp="127.0.0.0/8")
     try:
-        said = public.deployer("doctor", "shop")
+        yield
     finally:
         ec2.authorize_security_group_ingress(**rule, CidrIp="127.0.0.0/8")
+
+
+@pytest.mark.parametrize(("port", "check"), [(2222, "ssh"), (8080, "smoke")])
+def test_a_security_group_that_closes_a_port_is_named(
+    public: Company, port: int, check: str
+) -> None:
+    """The port is silent, as on EC2: doctor says which, and that a security group may be why."""
+    with closed(public, port):
+        said = public.deployer("doctor", "shop")
     told(said, said.code, f"✗ shop     {check:<11} ", str(port), "security group")
     assert said.code in (Exit.REFUSED, Exit.FAILED)
+
+
+def test_a_closed_port_of_a_smoke_test_costs_no_freeze(public: Company) -> None:
+    """`up` without a doctor before it: found on the new machine once SSH answers, and undone."""
+    before = public.resources()
+    with closed(public, 8080):
+        done = public.deployer("up", "shop", "--ref", "v1.5.0", "--json")
+    told(done, done.code, "8080", "security group")
+    assert done.code in (Exit.REFUSED, Exit.FAILED)
+    assert failed_step(done) == "connect"
+    assert not [one for one in done.events if one["type"].startswith("freeze-")]
+    assert public.resources() == before

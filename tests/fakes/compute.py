@@ -40,7 +40,10 @@ class FakeCompute:
     ends: str = ""
     """Why every machine that is launched terminates instead of running."""
 
-    def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
+    def find_instances_at(
+        self, addresses: Sequence[str], likely: Sequence[str] = ()
+    ) -> tuple[InstanceFacts, ...]:
+        del likely
         return tuple(
             self._facts(one)
             for one in self.heap.held.values()

@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import Options
 from deployer.sandbox.control.state import Places
+from deployer.sandbox.faults import QUOTAS
 
 NOBODY = 65534
 SCOPE = "20261129/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
@@ -208,7 +209,8 @@ def test_a_web_page_can_neither_read_nor_change(sandbox: Sandbox, tmp_path: Path
     assert set(results) == {"secret", "faults", "blind faults", "reset", "blind", "delete"}
     readable = {name: text for name, text in results.items() if not text.startswith("blocked")}
     assert {name: text for name, text in readable.items() if text != "0 "} == {}, "nothing is read"
-    none = {"rules": [], "lag": 0.0, "limits": 0.0, "images": "", "latency": 0.0, "pace": 0.0}
+    speeds = dict.fromkeys(("lag", "limits", "latency", "pace"), 0.0)
+    none = {"rules": [], "images": "", "quotas": QUOTAS, **speeds}
     assert sandbox.faults().list() == none
     assert [one["state"] for one in sandbox.status()["instances"]] == ["running"]
 

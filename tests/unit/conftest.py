@@ -11,6 +11,14 @@ from deployer.cli.shared import Staged
 from reconciler.cli.shared import CliContext
 from tests.support.answers import check_answer
 from tests.support.aws_api import Api, serving
+from tests.support.skipped_waits import SkippingClock, skip_the_pace_of_aws
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pace_of_aws() -> Iterator[SkippingClock]:
+    """AWS's pace is kept, and nobody waits for it: `test_throttle.py` is about the waits."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield skip_the_pace_of_aws(patch)
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,7 @@ def guard(run: ReleaseInputs) -> StartingPoint:
     notes = refuse_access(run.ports, start.service_plan, start.reading.ledger)
     for note in (*elsewhere_notes(run.ports, start.reading), *notes):
         run.note("guard", note)
-    live = live_machine(run.ports, start.reading.ledger)
+    live = live_machine(run.ports, start.reading.ledger, start.service_plan)
     refuse_nameless(run, live, start.service_plan)
     for note in volume_notes(run.ports.service, live, run.ports.prices):
         run.emit(e.Warned(note))

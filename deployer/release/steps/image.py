@@ -15,7 +15,8 @@ from deployer.release.live.image_hooks import ImageHooks, refuse_let_go
 from reconciler.errors import CloudError, CloudUnclear, ToolError
 from reconciler.model import tags as t
 from reconciler.model.ledger import Ledger
-from reconciler.model.resource import IMAGE, SNAPSHOT
+from reconciler.model.resource import IMAGE, INSTANCE, SNAPSHOT
+from reconciler.plan.service_plan import ServicePlan
 from reconciler.util.backoff import Backoff
 from reconciler.util.humanize import span
 from reconciler.util.secret import Reference
@@ -25,7 +26,7 @@ from reconciler.util.signals import held_back
 def image(run: ReleaseContext) -> str:
     """Create the image of live, or use the configured one; wait until it can be launched."""
     service = run.ports.service
-    live = live_machine(run.ports, run.start.reading.ledger)
+    live = live_machine(run.ports, run.start.reading.ledger, run.start.service_plan)
     run.created.source = live
     if live is None or service.instance.image_from == "base":
         run.created.image = _base(run)
@@ -84,11 +85,22 @@ def _create(run: ReleaseContext, order: ImageOrder) -> None:
         raise
 
 
-def live_machine(ports: Ports, ledger: Ledger) -> InstanceFacts | None:
-    """A running machine of the live deploy to clone; None for a first release."""
+def live_machine(
+    ports: Ports, ledger: Ledger, service_plan: ServicePlan | None = None
+) -> InstanceFacts | None:
+    """A running machine of the live deploy to clone; None for a first release.
+
+    `service_plan` tells which machines are likely to be live's: it is found sooner.
+    """
     if ledger.live is None:
         return None
-    found = ports.compute.find_instances_at(ledger.live.at)
+    verdicts = service_plan.verdicts if service_plan is not None else ()
+    likely = [
+        one.resource.id
+        for one in verdicts
+        if one.resource.kind == INSTANCE and one.resource.deploy == ledger.live.id
+    ]
+    found = ports.compute.find_instances_at(ledger.live.at, likely)
     # Two networks of an account may use the same private address: clone only live's own machine.
     own = [one for one in found if one.tags.get(t.ID) == str(ledger.live.id)]
     running = [one for one in own if one.state == "running"]

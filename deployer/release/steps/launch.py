@@ -21,11 +21,13 @@ from reconciler.util.humanize import span
 from reconciler.util.signals import held_back
 
 KEY_REFUSED = "Client.InternalError"
-NO_CAPACITY = "InsufficientInstanceCapacity"
+NO_ROOM = ("InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet")
+"""Another subnet may have what this one lacks."""
+QUOTA = "VcpuLimitExceeded"
 
 
 def launch(run: ReleaseContext) -> str:
-    """Launch all machines or none, in the first subnet with capacity; wait until they run."""
+    """Launch all machines or none, in the first subnet with room; wait until they run."""
     at = client_addresses(run.ports.managed, run.start.reading.ledger)
     wanted = shape(run.ports.service, run.created.source, at)
     run.created.public = wanted.public
@@ -71,16 +73,28 @@ def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
         except ToolError as error:
             run.created.launch_order = None  # refused or denied: AWS says that nothing was created
             last = number == len(wanted.subnets) - 1
-            if getattr(error, "code", "") != NO_CAPACITY or last:
+            code = getattr(error, "code", "")
+            if code == QUOTA:
+                raise _used_up(run, error) from error
+            if code not in NO_ROOM or last:
                 raise
-            run.note("launch", f"no capacity in {subnet}, trying the next")
+            run.note("launch", f"no room in {subnet} ({code}), trying the next")
+
+
+def _used_up(run: ReleaseContext, error: ToolError) -> CloudError:
+    """AWS names a limit, and a page of the console that is no more."""
+    return CloudError(
+        error.message,
+        code=QUOTA,
+        cure=f"To see what is left, and how to ask for more   deployer doctor {run.deploy.service}",
+    )
 
 
 def _order(run: ReleaseContext, wanted: Shape, subnet: str) -> LaunchOrder:
     service = run.ports.service
     tags = birth_tags(run)
     return LaunchOrder(
-        token=run.deploy.client_token(run.ports.compute.zone_of(subnet)),
+        token=run.deploy.client_token(_zone_of(run, subnet)),
         image=run.created.image,
         count=service.instance.count,
         type=wanted.type,
@@ -96,6 +110,14 @@ def _order(run: ReleaseContext, wanted: Shape, subnet: str) -> LaunchOrder:
         },
         public_address=wanted.public,
     )
+
+
+def _zone_of(run: ReleaseContext, subnet: str) -> str:
+    """A subnet's zone never changes: that of live's own says live's description."""
+    live = run.created.source
+    if live is not None and live.subnet == subnet and live.zone:
+        return live.zone
+    return run.ports.compute.zone_of(subnet)
 
 
 def _wait(run: ReleaseContext) -> None:

@@ -12,9 +12,11 @@ import moto.ec2.urls as ec2_urls
 import moto.ec2instanceconnect.urls as connect_urls
 import moto.elb.urls as elb_urls
 import moto.elbv2.urls as elbv2_urls
+import moto.iam.urls as iam_urls
 import moto.rds.urls as rds_urls
 import moto.route53.urls as route53_urls
 import moto.s3.responses as s3_responses
+import moto.servicequotas.urls as quotas_urls
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.ec2.models import ec2_backends
@@ -29,7 +31,9 @@ from moto.moto_server.werkzeug_app import (
 from deployer.sandbox.aws import moto_patches, xml_serializer
 from deployer.sandbox.aws.ec2.actions import StrictEc2
 from deployer.sandbox.aws.elbv2 import actions as elbv2_actions
+from deployer.sandbox.aws.iam.simulation import StrictIam
 from deployer.sandbox.aws.instance_connect import StrictInstanceConnect
+from deployer.sandbox.aws.quotas import StrictServiceQuotas
 from deployer.sandbox.aws.rds import StrictRds
 from deployer.sandbox.aws.route53.zones import StrictRoute53
 from deployer.sandbox.aws.s3.objects import StrictS3
@@ -66,6 +70,8 @@ def build() -> Dispatcher:
     rds_urls.url_paths = dict.fromkeys(rds_urls.url_paths, StrictRds.dispatch)
     paths = connect_urls.url_paths
     connect_urls.url_paths = dict.fromkeys(paths, StrictInstanceConnect.dispatch)
+    quotas_urls.url_paths = dict.fromkeys(quotas_urls.url_paths, StrictServiceQuotas.dispatch)
+    iam_urls.url_paths = dict.fromkeys(iam_urls.url_paths, StrictIam.dispatch)
     paths = {**route53_urls.url_paths, _TEST_DNS_ANSWER: StrictRoute53.dispatch}
     route53_urls.url_paths = dict.fromkeys(paths, StrictRoute53.dispatch)
     s3_responses.S3Response = StrictS3  # type: ignore[misc]  # moto loads S3's paths anew each time

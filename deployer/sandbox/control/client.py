@@ -198,7 +198,7 @@ class Sandbox:
 
 def _kind(one: SandboxState | Options) -> tuple[object, ...]:
     """What a sandbox that runs must have in common with the wanted one."""
-    return (one.empty, one.services, one.shape, one.machines)
+    return (one.empty, one.services, one.shape, one.machines, one.postgres)
 
 
 def _did_not_start(places: Places) -> ToolError:

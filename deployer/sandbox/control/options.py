@@ -16,6 +16,9 @@ WITH_ELASTIC_IP = frozenset({ELASTIC, PRIVATE_ELASTIC})
 HIDDEN = frozenset({PRIVATE, PRIVATE_BALANCER, PRIVATE_ELASTIC})
 """The shapes whose machines are behind a bastion."""
 
+POSTGRES_VERSIONS = ("18", "16")
+"""The major versions of the database server; the machines' tools are always the newest."""
+
 KINDS = ("processes", "container")
 """Machines that imitate systemd, or that boot a real one (`machines.container`)."""
 
@@ -28,7 +31,7 @@ class Options:
     no sandbox behind. The server at `ssh_hook` (`host:port`) is asked before and after every
     command that a machine gets by SSH (`machines.ssh.command_hook`). `shape` says what the records
     of the services name, and how the machines are reached: directly, or (HIDDEN) through a bastion
-    or the tunnel alone. `machines` is one of KINDS.
+    or the tunnel alone. `machines` is one of KINDS, `postgres` one of POSTGRES_VERSIONS.
     """
 
     port: int = 0
@@ -39,6 +42,7 @@ class Options:
     owner: int = 0
     ssh_hook: str = ""
     machines: str = "processes"
+    postgres: str = POSTGRES_VERSIONS[0]
 
     @property
     def services(self) -> tuple[str, ...]:

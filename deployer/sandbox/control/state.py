@@ -129,6 +129,7 @@ class SandboxState:
     secret_key: str = ""
     shape: str = ""
     machines: str = "processes"
+    postgres: str = "18"
 
     @property
     def is_ready(self) -> bool:

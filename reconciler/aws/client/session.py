@@ -8,6 +8,7 @@ chooses the endpoint: AWS_ENDPOINT_URL leads to the sandbox.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -30,6 +31,7 @@ from reconciler.aws.client.service_loader import LOADER
 from reconciler.aws.client.throttle import CallRate, TokenBuckets
 from reconciler.errors import AccessDenied
 from reconciler.model.tags import AccountRegion
+from reconciler.util.concurrency import begun
 from reconciler.util.recent_clients import RECENT
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class _Account:
         self._zones = CallRate(zone_rate) if zone_rate else None
         self.account = place.account
         self.lock = threading.RLock()
+        self._asking = threading.Lock()
         self._on_answer = on_answer
         self._role = role
         self._profile = profile or None
@@ -80,11 +83,11 @@ class _Account:
         self._assumed: _Assumed | None = None
         self._verified = False
 
-    def verify(self) -> None:
+    def verify(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         """Ask STS once which account the credentials belong to. Raises as described in `Aws`."""
-        with self.lock:
+        with self._asking:
             if not self._verified:
-                self._check()
+                self._check(meanwhile)
                 self._verified = True
 
     def client(self, service: str, region: str, config: Config) -> Any:
@@ -102,10 +105,12 @@ class _Account:
         with self.lock, calling("the credentials"):
             return session_end(self._authorised().get_credentials())
 
-    def _check(self) -> None:
+    def _check(self, meanwhile: Callable[[], object]) -> None:
         sts = cast("STSClient", self.client("sts", self._region, READS))
+        beside = begun(meanwhile)
         with calling(f"sts:AssumeRole {self._role}" if self._role else "sts:GetCallerIdentity"):
             identity = sts.get_caller_identity()
+        beside.exception()  # its end; who needs what could not be made meets the error again
         if identity["Account"] != self.account:
             raise AccessDenied(
                 f"wrong account: these are credentials of {identity['Account']} "
@@ -191,9 +196,13 @@ class Aws:
             answer = self.ec2.describe_regions()
         return tuple(sorted(one["RegionName"] for one in answer["Regions"]))
 
-    def verify(self) -> None:
-        """Ask STS once per account whose credentials these are. Raises as the class says."""
-        self._account.verify()
+    def verify(self, *soon: str) -> None:
+        """Ask STS once per account whose credentials these are. Raises as the class says.
+
+        Meanwhile the clients for reads of the services `soon` are made, which takes as long; they
+        are given to nobody before STS has answered.
+        """
+        self._account.verify(lambda: [self._made(service, READS) for service in soon])
 
     def session_end(self) -> SessionEnd:
         """When the session of the credentials ends. Raises as the class says."""
@@ -202,18 +211,22 @@ class Aws:
 
     def client(self, service: str, config: Config) -> Any:
         """The client of a service, for reads (READS) or one attempt a call (ONCE, QUICK)."""
+        self.verify()
+        client = self._made(service, config)
+        # The id of what `drop` keeps alive: an `Aws` that is gone gives its own to the next one.
+        key = (service, id(config))
+        RECENT.used((id(self._clients), key), partial(self._clients.pop, key, None))
+        return client
+
+    def _made(self, service: str, config: Config) -> Any:
         key = (service, id(config))
         with self._account.lock:
-            self.verify()
             if key not in self._clients:
                 client = self._account.client(service, self.place.region, config)
                 if service == "ec2":
                     _pace(client, self.buckets)
                 self._clients[key] = client
-            client = self._clients[key]
-        # The id of what `drop` keeps alive: an `Aws` that is gone gives its own to the next one.
-        RECENT.used((id(self._clients), key), partial(self._clients.pop, key, None))
-        return client
+            return self._clients[key]
 
 
 def _pace(client: Any, buckets: TokenBuckets) -> None:

@@ -32,7 +32,7 @@ def questions(document: Document) -> tuple[SimulatedCall, ...]:
     return tuple(
         SimulatedCall(
             _list(one["Action"]),
-            tuple(resource.replace("*", _EXAMPLE) for resource in _list(one["Resource"])),
+            tuple(_example(resource) for resource in _list(one["Resource"])),
             tuple(_context(one.get("Condition", {}))),
         )
         for one in document["Statement"]
@@ -49,6 +49,11 @@ def principal(arn: str) -> str:
     if assumed:
         return f"arn:{assumed[1]}:iam::{assumed[2]}:role/{assumed[3]}"
     return "" if arn.endswith(":root") else arn
+
+
+def _example(resource: str) -> str:
+    """A resource that the pattern names; IAM takes ARNs and `*`, nothing else."""
+    return resource if resource == "*" else resource.replace("*", _EXAMPLE)
 
 
 def _context(condition: Document) -> Iterator[Mapping[str, Any]]:

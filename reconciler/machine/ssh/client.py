@@ -26,6 +26,7 @@ from reconciler.machine.ssh import interactive
 from reconciler.machine.ssh.execution import execute, wire_script
 from reconciler.machine.ssh.port_forward import listening
 from reconciler.machine.ssh.route import SshRoute
+from reconciler.machine.ssh.sftp import write
 from reconciler.machine.ssh.target import ClientKey, SshTarget
 from reconciler.machine.ssh.tunnel import Tunnel
 from reconciler.util.backoff import Backoff
@@ -247,7 +248,7 @@ class RemoteShell:
             try:
                 sftp.open(aside, "w").close()
                 sftp.chmod(aside, mode)
-                sftp.putfo(reader, aside, source.stat().st_size, on_bytes)
+                write(sftp, reader, aside, source.stat().st_size, on_bytes)
                 sftp.posix_rename(aside, target)
             except BaseException:
                 with contextlib.suppress(OSError, *_LOST):

@@ -16,6 +16,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from deployer.sandbox.aws.elbv2.associations import named_groups, note_associations
 from deployer.sandbox.aws.elbv2.base import Elbv2Base, check_name, elb_error, invalid
 from deployer.sandbox.aws.elbv2.tags import read_tags
+from deployer.sandbox.faults import TARGET_GROUPS
 
 PROTOCOLS = ("HTTP", "TCP")
 RANGES = {
@@ -49,6 +50,8 @@ class TargetGroupActions(Elbv2Base):
         known = {one.name: one for one in self._target_groups()}
         if name in known:
             return ActionResult({"TargetGroups": [_if_same(known[name], params)]})
+        if len(known) >= self.cloud.faults.quotas[TARGET_GROUPS]:
+            raise elb_error("TooManyTargetGroups", "The limit on the number of target groups")
         self.params.pop("Tags", None)  # moto allows ten
         answer: ActionResult = super().create_target_group()  # type: ignore[misc]  # moto's
         (made,) = (one for one in self._target_groups() if one.name == name)
@@ -56,6 +59,13 @@ class TargetGroupActions(Elbv2Base):
         listed = [{"Key": key, "Value": value} for key, value in tags.items()]
         self.elbv2_backend.tagging_service.tag_resource(made.arn, listed)
         return answer
+
+    def describe_account_limits(self) -> ActionResult:
+        """moto's, with the quota of the account; `Max` is a text (DescribeAccountLimits)."""
+        answer: Any = super().describe_account_limits()  # type: ignore[misc]  # moto's
+        limits = {one["Name"]: str(one["Max"]) for one in answer.result["Limits"]}
+        limits |= {TARGET_GROUPS: str(self.cloud.faults.quotas[TARGET_GROUPS])}
+        return ActionResult({"Limits": [{"Name": k, "Max": v} for k, v in limits.items()]})
 
     def describe_target_groups(self) -> ActionResult:
         """All, of a balancer, by name or by ARN: one that does not exist fails the call."""

@@ -1,9 +1,11 @@
 """`/_sandbox/...`: the administration API of the sandbox, in JSON, on the cloud's port.
 
 GET    /_sandbox/health            {"ok": true}
-GET    /_sandbox/faults            {"rules": …, "lag": …, "limits": …, "latency": …, "images": …}
+GET    /_sandbox/faults            {"rules": …, "lag": …, "limits": …, "latency": …, "images": …,
+                                   "quotas": …}
 POST   /_sandbox/faults            a rule, or one of {"lag": seconds}, {"limits": speed},
-                                   {"latency": scale}, {"pace": scale}, {"images": fate}
+                                   {"latency": scale}, {"pace": scale}, {"images": fate},
+                                   {"quotas": {name: limit}}
 DELETE /_sandbox/faults            no faults, no lag, no limits, no latency, no pace
 GET    /_sandbox/requests?since=N  {"requests": [...]}
 DELETE /_sandbox/requests          delete the recorded requests
@@ -18,7 +20,7 @@ from urllib.parse import parse_qs
 from werkzeug.wrappers import Response
 
 from deployer.sandbox.aws.http.request_log import RequestLog
-from deployer.sandbox.faults import FATES, FaultBook, parse_rule
+from deployer.sandbox.faults import FATES, QUOTAS, FaultBook, parse_rule
 
 SPEEDS = ("lag", "limits", "latency", "pace")
 """The numbers of a `FaultBook`."""
@@ -48,13 +50,17 @@ def answer_control(
 def _faults(method: str, body: bytes, faults: FaultBook) -> Response:
     if method == "GET":
         speeds = {key: getattr(faults, key) for key in SPEEDS}
-        return _json({"rules": faults.rules(), **speeds, "images": faults.images})
+        told = {**speeds, "images": faults.images, "quotas": faults.quotas}
+        return _json({"rules": faults.rules(), **told})
     if method == "DELETE":
         faults.clear()
         return _json({})
     if method != "POST":
         return _json({"error": f"no {method} here"}, 404)
-    data = json.loads(body)
+    return _set(json.loads(body), faults)
+
+
+def _set(data: dict[str, Any], faults: FaultBook) -> Response:
     if len(data) == 1 and data.keys() <= set(SPEEDS):
         [(key, value)] = data.items()
         setattr(faults, key, float(value))
@@ -63,6 +69,12 @@ def _faults(method: str, body: bytes, faults: FaultBook) -> Response:
         if data["images"] not in FATES:
             raise ValueError(f"unknown fate {data['images']!r}; known: {FATES}")
         faults.images = data["images"]
+        return _json(data)
+    if set(data) == {"quotas"}:
+        unknown = set(data["quotas"]) - set(QUOTAS)
+        if unknown:
+            raise ValueError(f"unknown quota {min(unknown)!r}; known: {', '.join(QUOTAS)}")
+        faults.quotas |= {name: int(limit) for name, limit in data["quotas"].items()}
         return _json(data)
     rule = faults.add(parse_rule(data))
     return _json(next(r for r in faults.rules() if r["id"] == rule.id))

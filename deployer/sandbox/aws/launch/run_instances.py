@@ -12,6 +12,7 @@ from moto.ec2.models.instances import Reservation
 from moto.ec2.utils import random_reservation_id
 
 from deployer.sandbox.aws.launch.launch_spec import LaunchSpec, read_spec
+from deployer.sandbox.aws.quotas import check_vcpus
 from deployer.sandbox.aws.state.base import Ec2Base
 from deployer.sandbox.aws.state.client_tokens import check_token, fingerprint, remember, replayed
 from deployer.sandbox.aws.state.cloud import AwsState, Region
@@ -35,6 +36,7 @@ class LaunchActions(Ec2Base):
             return ActionResult(known)
         spec = read_spec(self.cloud, region, params)
         self.error_on_dryrun()
+        check_vcpus(self.cloud, region, spec.more["instance_type"], spec.count)
         reservation = launch(self.cloud, region, spec)
         if token:
             remember(region, scope, token, print_, reservation)

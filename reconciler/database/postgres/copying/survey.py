@@ -48,6 +48,12 @@ SELECT nspname || '.' || relname FROM relations
 WHERE relkind IN ('r', 'p') AND row_security_active(oid)
 """
 )
+_STREAMS = """
+SELECT 'publication ' || pubname FROM pg_publication
+UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE database = current_database()
+"""
+"""Logical slots: a physical one is of no database, and survives the release."""
+
 _EXPRESSIONS = catalog.over_relations(
     """, written (what, kind, id, of, expression) AS (
   SELECT 'check ' || conname, 'pg_constraint'::regclass, oid, conrelid,
@@ -83,6 +89,7 @@ def survey(connection: Connection, app_role: str) -> CopySurvey:
         unreadable=_names(connection, _UNREADABLE),
         hidden=_names(connection, _HIDDEN),
         failing=_failing(connection, app_role),
+        streams=_names(connection, _STREAMS),
         locks=locks,
         room=room,
     )

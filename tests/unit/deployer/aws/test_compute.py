@@ -248,6 +248,32 @@ def test_machines_are_found_by_address(api: Api, compute: Ec2Compute) -> None:
     assert compute.find_instances_at([]) == ()
 
 
+@pytest.mark.parametrize("told", ["the right one", "another", "nothing"])
+def test_disks_are_the_machines_own_whoever_was_likely(
+    api: Api, compute: Ec2Compute, told: str
+) -> None:
+    """What was described beside the machine is not asked for again; what was not is, by its id."""
+    first, second = api.machines(2, birth=None)
+    (facts,) = compute.instances([first])
+    assert facts.disks
+    api.server.journal.clear()
+    likely = {"the right one": [first], "another": [second], "nothing": []}[told]
+    assert compute.find_instances_at([facts.private_address], likely) == (facts,)
+    asked = [entry["action"] for entry in api.server.journal.since(0)]
+    assert asked.count("DescribeVolumes") == (2 if told == "another" else 1)
+
+
+def test_what_is_known_of_an_image_is_not_asked_again(api: Api, compute: Ec2Compute) -> None:
+    """It was available: what a launch needs of it stays so."""
+    base = api.image()
+    assert compute.image(base)
+    api.server.journal.clear()
+    compute.launch(launch_order(api, base))
+    asked = [entry["action"] for entry in api.server.journal.since(0)]
+    assert "RunInstances" in asked
+    assert "DescribeImages" not in asked
+
+
 def test_what_a_clone_copies(api: Api, compute: Ec2Compute) -> None:
     """Type, subnet, zone and groups of a machine, and where it can be reached."""
     (id_,) = api.machines(InstanceType="t3.medium")

@@ -29,6 +29,8 @@ from reconciler.cost.grouping import KEYS
 from reconciler.cost.price_list import Prices
 from reconciler.exit_codes import Exit
 from reconciler.util import line_writer
+from tests.bench.paths import PATHS
+from tests.support.held_calls import PATIENCE, HeldCalls, stages_of
 
 BIN = Path(sys.executable).parent
 GROUPS = {"deployer": deployer_cli, "reconciler": reconciler_cli}
@@ -178,6 +180,37 @@ def test_after_adoption(person: Person) -> None:
     assert (row["release"], row["state"]) == ("v1.4.2", "live")
     assert "Clean." in person.types("reconciler sweep")
     assert "nobody holds" in person.types("deployer abort shop --yes", Exit.REFUSED)
+
+
+def test_status_is_four_calls_deep(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As docs/benchmarks.md draws its path: the calls of a stage wait for none of the same stage.
+
+    The database's address is asked for beside the zone: after it, it would be a fifth.
+    """
+    person.types("deployer adopt shop --yes --trust-shown-key")
+    _tag_every_kind(person)
+    stages = [[call.partition(":")[2] for call in one.calls] for one in PATHS["status"]]
+    calls = HeldCalls(monkeypatch)
+    followed = stages_of(calls, stages)
+    assert "shop.example.test" in person.types("deployer status shop")
+    followed.result(PATIENCE)
+    assert calls.late == []
+    assert len(stages) == 4
+
+
+def _tag_every_kind(person: Person) -> None:
+    """A disk, an interface, an image and its snapshot in the index, as a release leaves them."""
+    (deploy,) = person.asks("deployer status shop")["services"][0]["deploys"]
+    (machine,) = deploy["machines"]
+    tags: Any = [{"Key": "deploy-id", "Value": deploy["id"]}]
+    tags += [{"Key": "deploy-state", "Value": "live"}]
+    ec2 = boto3.client("ec2", "eu-west-1")
+    made: Any = [{"ResourceType": kind, "Tags": tags} for kind in ("image", "snapshot")]
+    ec2.create_image(InstanceId=machine["id"], Name="one", TagSpecifications=made)
+    found = ec2.describe_instances(InstanceIds=[machine["id"]])["Reservations"][0]["Instances"][0]
+    disk = found["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    interface = found["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    ec2.create_tags(Resources=[disk, interface], Tags=tags)
 
 
 def test_every_command_tells_costs_by_the_fetched_prices(person: Person) -> None:

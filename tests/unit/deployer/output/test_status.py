@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -22,7 +23,7 @@ from reconciler.cost.price_list import Prices
 from reconciler.model import tags as t
 from reconciler.model.ledger import NO_LEDGER, Lease, Ledger
 from reconciler.model.reading import LedgerAddress, Reading
-from reconciler.model.resource import INSTANCE
+from reconciler.model.resource import INSTANCE, SNAPSHOT
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.util import humanize
 from tests.support.shop_world import ALL, CLEAN, DEAD, DIED, LIVE, NOW, OLD, UNITS, planned
@@ -209,6 +210,16 @@ def test_a_refusal_for_dirt_says_what_it_costs() -> None:
     assert "reconciler sweep --service shop" in refusal.cure
     assert "deployer up shop --sweep-first" in refusal.cure
     assert len(refusal.detail.splitlines()) == 6
+
+
+def test_a_long_line_of_what_is_left_keeps_its_price_apart() -> None:
+    """A snapshot's price is an upper bound, and the widest."""
+    verdict = next(
+        one for one in planned(DIED).services[0].deletes if one.resource.kind == SNAPSHOT
+    )
+    long = replace(verdict.resource, size_gb=8, state="completed, and more than usual")
+    (line,) = dirt_lines([replace(verdict, resource=long)], NOW, Prices())
+    assert re.search(r"ago +≤ \$", line), line
 
 
 def test_a_parked_release_is_called_so() -> None:

@@ -11,9 +11,16 @@ from deployer.release.steps.launch import launch
 from deployer.release.undo import undo
 from reconciler.errors import CloudError, CloudUnclear
 from reconciler.model.resource import INSTANCE
+from reconciler.sweep import absence
 from tests.fakes.scene import Scene
 from tests.support.guarded import leased
 from tests.support.shop_world import ALL, DEAD, ZONE
+
+
+@pytest.fixture(autouse=True)
+def listings_do_not_lag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fakes list at once: ten seconds without a sight would only be waited for."""
+    monkeypatch.setattr(absence, "AGREED", 0.05)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from reconciler.model.resource import DATABASE, INSTANCE
 from reconciler.model.tags import Label
 from reconciler.plan.service_plan import SweepRequest
 from reconciler.ports.fleet import Fleet
+from reconciler.sweep import absence
 from reconciler.sweep.runner import make_plan
 from tests.fakes.scene import CONFIGURED, ROLE, Scene
 from tests.support.guarded import ME, leased
@@ -34,6 +35,12 @@ LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
 CLONE = "i-101"
 NEVER = {"copy": "never", "writes": None, "migrate": ["./migrate"]}
 PENDING = {"copy": "when-migrating", "pending": "./check", "migrate": ["./migrate"]}
+
+
+@pytest.fixture(autouse=True)
+def listings_do_not_lag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fakes list at once: ten seconds without a sight would only be waited for."""
+    monkeypatch.setattr(absence, "AGREED", 0.05)
 
 
 @pytest.fixture

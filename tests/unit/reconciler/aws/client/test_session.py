@@ -6,11 +6,13 @@ import json
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import botocore
 import pytest
 from botocore.exceptions import UnknownServiceError
 from botocore.loaders import JSONFileLoader, Loader
+from botocore.session import Session
 
 from reconciler.aws.client.service_loader import LOADER, PlainJson
 from reconciler.aws.client.session import Aws
@@ -45,6 +47,37 @@ def test_the_account_is_asked_for_once(api: Api) -> None:
     assert (len(found), len({id(one) for one in found})) == (8, 1)
     assert aws.route53 is not aws.route53_once
     assert asked(api, "GetCallerIdentity") == 1
+
+
+def test_clients_are_made_while_sts_answers_and_given_to_nobody(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No request is sent before it is the right account; where it is another, none ever is."""
+    made: list[str] = []
+    create = Session.create_client
+
+    def told(session: Session, service: str, **more: Any) -> Any:
+        made.append(service)
+        return create(session, service, **more)
+
+    monkeypatch.setattr(Session, "create_client", told)
+    aws = Aws(PLACE)
+    aws.verify("ec2", "route53")
+    assert made == ["sts", "ec2", "route53"]
+    aws.ec2.describe_vpcs()
+    assert made == ["sts", "ec2", "route53"]
+    other = Aws(replace(PLACE, account="999999999999"))
+    with pytest.raises(AccessDenied):
+        other.verify("ec2")
+    with pytest.raises(AccessDenied):
+        _ = other.ec2
+    actions = [entry["action"] for entry in api.server.journal.since(0)]
+    assert actions == [
+        "GetCallerIdentity",
+        "DescribeVpcs",
+        "GetCallerIdentity",
+        "GetCallerIdentity",
+    ]
 
 
 def test_reads_are_retried_and_creates_are_not(api: Api) -> None:

@@ -16,8 +16,14 @@ SCOPE = scope(load(ROOT / "config"), "", GivenZones({"example.com": "Z1"}))
 
 
 def test_every_action_is_asked_with_a_context_that_fulfils_its_condition() -> None:
-    """A tag of the pattern, a list where ForAllValues wants one, no pattern in a resource."""
+    """A tag of the pattern, a list where ForAllValues wants one, no pattern in a resource.
+
+    IAM refuses a resource that is neither an ARN nor `*`: then nothing at all would be known.
+    """
     asked = questions(deployer(SCOPE))
+    resources = {name for one in asked for name in one.resources}
+    assert not [name for name in resources if not name.startswith("arn:") and name != "*"]
+    assert "*" in resources
     assert {action for one in asked for action in one.actions} >= {"ec2:RunInstances"}
     assert not [name for one in asked for name in one.resources if "*" in name and name != "*"]
     (image,) = [one for one in asked if one.actions == ("ec2:CreateImage",)][:1]

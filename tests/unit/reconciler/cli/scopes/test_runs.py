@@ -175,7 +175,7 @@ def test_the_breaker_counts_by_run(workers: Workers) -> None:
     first = estate.disk("shop", workers.shop)
     workers.inventories()
     workers.ledgers()
-    estate.api.fault("DeleteVolume", "error", code="InternalError", status=500, times=0)
+    estate.api.fault("DeleteVolume", "error", code="UnsupportedOperation", times=0)
     workers.execute(HOME, code=Exit.DIRT)
     estate.api.server.faults.clear()
     second = estate.disk("shop", workers.shop)

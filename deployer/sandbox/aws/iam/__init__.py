@@ -1,0 +1,1 @@
+"""IAM: what the policies of a user or role allow, by simulation. Nothing is denied by them."""
