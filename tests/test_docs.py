@@ -199,3 +199,23 @@ def test_the_tests_that_documents_name_are_there() -> None:
     ]
     assert len(named) > 40
     assert lost == []
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("migrate ", ("by root, in code.path", "with the variables of app.env_file")),
+        ("jobs ", ("of a oneshot its timer", '["reports.timer"]')),
+    ],
+)
+def test_the_configuration_says_what_a_command_is_given_and_where_timers_go(
+    key: str, said: tuple[str, ...]
+) -> None:
+    """At the key itself, and on the page of one's own service."""
+    text = (ROOT / "config" / "services" / "shop.toml").read_text(encoding="utf-8")
+    [(head, rest)] = re.findall(rf"^({key}.*)((?:\n +#.*)*)", text, re.MULTILINE)
+    comment = " ".join(re.sub(r"\n +#", " ", head + rest).split())
+    assert not [words for words in said if words not in comment], comment
+    page = (ROOT / "docs" / "own-service.md").read_text(encoding="utf-8")
+    row = {"migrate ": "with the variables of `app.env_file`", "jobs ": "belong in `jobs`"}[key]
+    assert row in page

@@ -18,8 +18,9 @@ def dirt_lines(left: Sequence[Verdict], now: datetime, prices: Prices) -> Iterab
 
 
 def _line(resource: Resource, now: datetime, prices: Prices) -> str:
-    born = f", {ago(now - resource.deploy.born)}" if resource.deploy else ""
-    text = f"{resource.kind:<17} {resource.id:<21} {what(resource)}{born}"
+    born = ago(now - resource.deploy.born) if resource.deploy else ""
+    facts = ", ".join(filter(None, (what(resource), born)))
+    text = f"{resource.kind:<17} {resource.id:<21} {facts}"
     return f"{text} {estimate.price(resource, prices):>{max(75 - len(text), 0)}}".rstrip()
 
 

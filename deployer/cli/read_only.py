@@ -12,6 +12,7 @@ from deployer.cli.shared import SERVICE
 from reconciler.cli.shared import CliContext, common, epilog, pass_asked, service_names
 from reconciler.errors import ConfigError
 from reconciler.exit_codes import Exit, code_of
+from reconciler.util.line_writer import on_screen
 
 if TYPE_CHECKING:
     from deployer.commands.status import ServiceStatus
@@ -88,7 +89,7 @@ def status(asked: CliContext, service: str | None, *, exit_code: bool, no_checks
     asked.answer(
         "deployer.status/1",
         {"services": [status_json(status) for status in statuses]},
-        lambda: "\n".join(line for status in statuses for line in status_lines(status)),
+        lambda: on_screen(line for status in statuses for line in status_lines(status)),
     )
     codes = [_code(status, asked=exit_code) for status in statuses]
     return max([code for code in codes if code != Exit.TO_DO], default=0) or max(codes, default=0)
@@ -113,7 +114,7 @@ def history(asked: CliContext, service: str) -> int:
     asked.answer(
         "deployer.history/1",
         {**status_json(status), **history_json(status, journal)},
-        lambda: "\n".join(history_lines(status, journal)),
+        lambda: on_screen(history_lines(status, journal)),
     )
     return _unknown(status) if status.problem else Exit.DONE
 
@@ -150,7 +151,7 @@ def plan(asked: CliContext, service: str, *, ref: str, exit_code: bool) -> int:
     asked.answer(
         "deployer.plan/1",
         preview_json(release_preview),
-        lambda: "\n".join(preview_lines(release_preview)),
+        lambda: on_screen(preview_lines(release_preview)),
     )
     if release_preview.refusal:
         return Exit.REFUSED

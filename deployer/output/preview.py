@@ -20,7 +20,7 @@ def preview_lines(preview: Preview) -> list[str]:
         ("costs", preview.costs),
         ("time", preview.times),
     ):
-        lines += [title, *(f"  {humanize.one_line(row)}" for row in rows)] if rows else []
+        lines += [title, *(f"  {_row(row)}" for row in rows)] if rows else []
     lines += [f"! {humanize.one_line(note)}" for note in preview.notes]
     if preview.refusal is None:
         ref = "" if preview.ref == "HEAD" else f" --ref {preview.ref}"
@@ -28,6 +28,11 @@ def preview_lines(preview: Preview) -> list[str]:
     lines.append(f"It would be refused: {humanize.clean(preview.refusal.message)}")
     lines += humanize.indented(preview.refusal.detail)
     return lines + preview.refusal.cure.splitlines()
+
+
+def _row(text: str) -> str:
+    """On one line, with the blanks between a label and its command."""
+    return " ".join(humanize.clean(text).splitlines())
 
 
 def preview_json(preview: Preview) -> ReleasePlanAnswer:

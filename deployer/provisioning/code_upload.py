@@ -118,19 +118,21 @@ def install(
     shells: Sequence[Shell],
     path: str,
     commands: Sequence[str],
-    timeout: Callable[[], float],
+    begin: Callable[[str], float],
     on_output: Callable[[bytes], None] | None = None,
 ) -> None:
     """Run the install commands in `path` as root, in order, on every machine in parallel.
 
-    `timeout` returns the wall-clock seconds of each command before it starts (a freeze may be in
-    force). Raises CommandFailed naming the command, with its last 40 lines; CommandTimedOut.
+    `begin` is told each command before a machine starts it, and returns its limit in seconds of the
+    wall clock (a freeze may be in force); several threads call it. Raises CommandFailed naming the
+    command, with its last 40 lines; CommandTimedOut.
     """
 
     def on_one(shell: Shell) -> None:
         for line in commands:
             script = f"cd {shlex.quote(path)} || exit\n{line}"
-            shell.run(Command(script, f"install `{line}`", sudo=True, timeout=timeout()), on_output)
+            command = Command(script, f"install `{line}`", sudo=True, timeout=begin(line))
+            shell.run(command, on_output)
 
     side_by_side(shells, on_one)
 

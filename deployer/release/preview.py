@@ -113,8 +113,8 @@ def _times(ports: Ports) -> tuple[str, ...]:
     name = ports.service.name
     known = last_figures(ports.journal, name) if ports.journal is not None else None
     if known is None:
-        where = "" if ports.journal is not None else ", for a journal keeps it (docs/journal.md)"
-        return (f"not known{where}; to measure it   deployer rehearse {name}",)
+        where = "" if ports.journal is not None else ": no journal is kept (docs/journal.md)"
+        return f"not known{where}", f"to measure it   deployer rehearse {name}"
     rehearsed = "the rehearsal of " if known.rehearsed else ""
     freeze = f", {span(known.frozen)} of it without writes" if known.frozen is not None else ""
     return (f"about {span(known.total)}{freeze}, as {rehearsed}{known.release} took",)

@@ -14,6 +14,7 @@ from reconciler.cli.policy import policy
 from reconciler.cli.shared import SERVICES, CliContext, common, ended, epilog, pass_asked
 from reconciler.exit_codes import Exit
 from reconciler.util.gc_tuning import leave
+from reconciler.util.line_writer import on_screen
 
 if TYPE_CHECKING:
     from reconciler.config.loader import Settings
@@ -115,7 +116,7 @@ def plan(
     asked.answer(
         "reconciler.plan/1",
         answer,
-        lambda: "\n".join(plan_lines(plan, cap, prices, verbose=asked.verbose)),
+        lambda: on_screen(plan_lines(plan, cap, prices, verbose=asked.verbose)),
     )
     if plan.unknown or plan.inventory.gaps or plan.contradictions:
         return Exit.DIRT
@@ -150,7 +151,7 @@ def explain(asked: CliContext, id_: str) -> int:
     asked.answer(
         "reconciler.explain/1",
         {"things": [explain_json(plan, verdict, prices) for verdict in found]},
-        lambda: "\n".join(
+        lambda: on_screen(
             line for verdict in found for line in explain_lines(plan, verdict, prices)
         ),
     )

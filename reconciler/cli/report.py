@@ -19,11 +19,11 @@ from reconciler.cli.shared import (
     common,
     epilog,
     pass_asked,
-    terminal_width,
 )
 from reconciler.cost.grouping import KEYS, TAG, narrowed
 from reconciler.exit_codes import Exit
 from reconciler.output.audit.view import View
+from reconciler.util.line_writer import terminal_width
 
 if TYPE_CHECKING:
     from reconciler.cost.audit import Report

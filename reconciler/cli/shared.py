@@ -9,7 +9,6 @@ from __future__ import annotations
 import glob
 import json
 import os
-import shutil
 import sys
 import tempfile
 import traceback
@@ -159,11 +158,6 @@ def epilog(examples: str, codes: Iterable[Exit]) -> str:
     lines.append("  130, 143  stopped by a signal, cleaned up")
     shown = "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
     return f"\b\nExamples:\n{shown}\n\n\b\nExit codes:\n" + "\n".join(lines)
-
-
-def terminal_width() -> int | None:
-    """Columns of the terminal that standard output is; None if it is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def confirm(question: str, *, yes: bool) -> None:

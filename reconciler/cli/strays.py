@@ -17,9 +17,9 @@ from reconciler.cli.shared import (
     common,
     epilog,
     pass_asked,
-    terminal_width,
 )
 from reconciler.exit_codes import Exit
+from reconciler.util.line_writer import terminal_width
 
 if TYPE_CHECKING:
     from reconciler.aws.client.session import Aws

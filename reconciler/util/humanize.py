@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -12,6 +13,14 @@ _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 # What moves a cursor or sets a title, and what reverses the direction of text.
 _UNSAFE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 _CONTROL = re.compile(rf"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[^\[]|{_UNSAFE}")
+
+_COMMAND = re.compile(r"(?P<label>.*\S) {2,}(?P<command>(?:deployer|reconciler|aws) .*)")
+"""A cure: what it is for, and the command to paste."""
+_LABEL = re.compile(r" *\S+ {2,}")
+_WIDEST_LABEL = 14
+_UNIT = re.compile(r"(?<=\d) (?=(?:[kMGTP]?B|s|min|hours?|days?)\b)")
+_GLUE = "\x1f"
+"""Stands for the blank between a number and its unit while a line is broken."""
 
 _IRREGULAR = {"is": "are", "was": "were", "address": "addresses"}
 
@@ -141,3 +150,35 @@ def aligned(rows: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def wrapped(lines: Iterable[str], width: int | None) -> list[str]:
+    """Lines for a terminal of that width: broken between words only, and never in a command.
+
+    What continues stands below the text that it continues, and a command that does not fit beside
+    its label below it, whole. `width` None: a file or a pipe, where every line stays.
+    """
+    listed = list(lines)
+    return listed if width is None else [part for line in listed for part in _broken(line, width)]
+
+
+def _broken(line: str, width: int) -> list[str]:
+    indent = len(line) - len(line.lstrip())
+    if len(line) <= width or _is_command(line):
+        return [line]
+    if found := _COMMAND.fullmatch(line):
+        return [*_broken(found["label"], width), f"{' ' * (indent + 4)}{found['command']}"]
+    label = _LABEL.match(line)
+    beside = label.end() if label and label.end() <= _WIDEST_LABEL else indent + 4
+    broken = textwrap.wrap(
+        _UNIT.sub(_GLUE, line),
+        width,
+        subsequent_indent=" " * beside,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [part.replace(_GLUE, " ") for part in broken]
+
+
+def _is_command(line: str) -> bool:
+    return line.lstrip().startswith(("deployer ", "reconciler ", "aws "))

@@ -8,10 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import sys
 import threading
+from collections.abc import Iterable
 from typing import TextIO
 
-from reconciler.util.humanize import escape_controls
+from reconciler.util.humanize import escape_controls, wrapped
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output is; None if it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def on_screen(lines: Iterable[str]) -> str:
+    """The lines as one text that fits the terminal, if standard output is one."""
+    return "\n".join(wrapped(lines, terminal_width()))
 
 
 class LineWriter:

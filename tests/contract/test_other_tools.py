@@ -1,12 +1,13 @@
 """What the AWS CLI, Ansible's amazon.aws and Cloud Custodian ask beside us, and no HTTP 500.
 
 Sources: the data type Instance; DescribeSecurityGroupReferences; GetEbsDefaultKmsKeyId;
-TestDNSAnswer (Route 53 API); VPC User Guide, "Default security groups".
+TestDNSAnswer (Route 53 API); VPC User Guide, "Default security groups"; GetProducts (Pricing API).
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -109,6 +110,38 @@ def test_a_zone_says_what_it_would_answer(world: World, route53: Route53Client) 
     assert answer("www.tools.test", "A") == ("NOERROR", ["192.0.2.1"])
     assert answer("WWW.tools.test.", "AAAA") == ("NOERROR", [])
     assert answer("nobody.tools.test", "A") == ("NXDOMAIN", [])
+
+
+def test_a_price_list_is_answered(world: World) -> None:
+    """One product where every attribute is named, its price on demand; else page by page."""
+    pricing = world.client("pricing", "us-east-1")
+    named = {
+        "instanceType": "t3.micro",
+        "regionCode": "eu-west-1",
+        "operatingSystem": "Linux",
+        "preInstalledSw": "NA",
+        "capacitystatus": "Used",
+        "tenancy": "Shared",
+    }
+
+    def ask(**wanted: Any) -> Any:
+        alike = [{"Type": "TERM_MATCH", "Field": f, "Value": v} for f, v in named.items()]
+        return pricing.get_products(ServiceCode="AmazonEC2", Filters=alike, **wanted)
+
+    [product] = map(json.loads, ask()["PriceList"])
+    assert product["product"]["productFamily"] == "Compute Instance"
+    [offer] = product["terms"]["OnDemand"].values()
+    [rate] = offer["priceDimensions"].values()
+    assert rate["unit"] == "Hrs"
+    assert 0.001 < float(rate["pricePerUnit"]["USD"]) < 1
+    del named["tenancy"]
+    first = ask(MaxResults=1)
+    second = ask(MaxResults=1, NextToken=first["NextToken"])
+    assert len(first["PriceList"]) == len(second["PriceList"]) == 1
+    assert first["PriceList"] != second["PriceList"]
+    for wrong in (0, 101):
+        with refused("InvalidParameterException"):
+            ask(MaxResults=wrong)
 
 
 def value_for(shape: Any, depth: int = 0) -> Any:

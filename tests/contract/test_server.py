@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import http.client
+from dataclasses import replace
+from typing import Any
 
+import boto3
 import pytest
 from mypy_boto3_ec2 import EC2Client
 
@@ -157,3 +160,45 @@ def test_other_services_answer(world: World, server: AwsServer) -> None:
     s3.put_object(Bucket="ledger", Key="shop", Body=b"1", IfNoneMatch="*")
     with refused("PreconditionFailed"):
         s3.put_object(Bucket="ledger", Key="shop", Body=b"2", IfNoneMatch="*")
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "code"),
+    [
+        ("ec2", "describe_instances", "AuthFailure"),
+        ("ssm", "describe_parameters", "UnrecognizedClientException"),
+        ("pricing", "describe_services", "UnrecognizedClientException"),
+        ("sts", "get_caller_identity", "InvalidClientTokenId"),
+        ("iam", "list_roles", "InvalidClientTokenId"),
+        ("rds", "describe_db_instances", "InvalidClientTokenId"),
+        ("elbv2", "describe_load_balancers", "InvalidClientTokenId"),
+        ("route53", "list_hosted_zones", "InvalidClientTokenId"),
+        ("s3", "list_buckets", "InvalidAccessKeyId"),
+    ],
+)
+def test_an_unknown_access_key_is_refused(
+    server: AwsServer, monkeypatch: pytest.MonkeyPatch, service: str, operation: str, code: str
+) -> None:
+    """Common errors of each API: every service has its own word for it."""
+    monkeypatch.setattr(server, "options", replace(server.options, access_key="test"))
+    with refused(code):
+        getattr(by_key("AKIANOBODY", service, server), operation)()
+
+
+def test_its_own_key_and_a_lent_one_are_answered(
+    world: World, server: AwsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else's: what AssumeRole lends is as good as the sandbox's own."""
+    monkeypatch.setattr(server, "options", replace(server.options, access_key="test"))
+    role = "arn:aws:iam::123456789012:role/reconciler"
+    lent = world.client("sts").assume_role(RoleArn=role, RoleSessionName="s")["Credentials"]
+    for key in ("test", lent["AccessKeyId"]):
+        assert by_key(key, "ec2", server).describe_instances()["Reservations"] == []
+
+
+def by_key(key: str, service: str, server: AwsServer) -> Any:
+    """A client with this access key."""
+    session = boto3.Session(aws_access_key_id=key, aws_secret_access_key="x")
+    return session.client(  # type: ignore[call-overload]  # a name from a parameter
+        service, endpoint_url=server.endpoint, region_name=server.options.region
+    )

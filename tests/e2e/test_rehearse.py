@@ -109,7 +109,7 @@ def test_plan_and_the_board_take_the_figures_of_a_rehearsal(adopted: Company) ->
     place = {"LocationConstraint": "eu-west-1"}
     adopted.aws("s3").create_bucket(Bucket="the-journal", CreateBucketConfiguration=place)
     adopted.configure("^record ", 'journal = "s3://the-journal/deploys"\nrecord ')
-    assert "not known; to measure it deployer rehearse shop" in plan(adopted)
+    assert "not known\n  to measure it   deployer rehearse shop" in plan(adopted)
     adopted.ok("deployer", "rehearse", "shop", "--ref", "v1.5.0")
     found = re.search(
         "about .*, .* of it without writes, as the rehearsal of v1.5.0", plan(adopted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from deployer.checks.live_units import refuse_not_brought
 from deployer.provisioning.code_upload import UploadPaths, install, ship
 from deployer.release.context import ReleaseContext
@@ -24,18 +26,15 @@ def code(run: ReleaseContext) -> str:
     place = UploadPaths(
         said.path, run.deploy.stem, _below(said.path, run.env_file, *run.ports.service.carry)
     )
-    limits = run.ports.service.limits
     ship(
         shells,
         run.code,
         place,
         run.progress("code", "uploaded"),
-        limits.upload.total_seconds(),
+        run.ports.service.limits.upload.total_seconds(),
     )
-    if said.install:
-        run.note("code", f"uploaded; {'; '.join(said.install)}")
     try:
-        install(shells, said.path, said.install, lambda: run.within(limits.install))
+        install(shells, said.path, said.install, _Installing(run).begin)
     except CommandFailed as error:
         if "is masked" in error.detail and not error.cure:
             error.cure = _MASKED
@@ -45,6 +44,24 @@ def code(run: ReleaseContext) -> str:
         side_by_side(shells, lambda shell: _still_shut(run, shell))
     machines = "1 machine" if len(shells) == 1 else f"{len(shells)} machines"
     return f"{run.release} on {machines}"
+
+
+class _Installing:
+    """Says which install command runs: each once, when the first machine begins it. Thread-safe."""
+
+    def __init__(self, run: ReleaseContext) -> None:
+        self._run = run
+        self._told: set[str] = set()
+        self._lock = threading.Lock()
+
+    def begin(self, line: str) -> float:
+        """The limit of the command in seconds."""
+        limit = self._run.within(self._run.ports.service.limits.install)
+        with self._lock:
+            if line not in self._told:
+                self._told.add(line)
+                self._run.note("code", f"uploaded; runs install `{line}`")
+        return limit
 
 
 def _still_shut(run: ReleaseContext, shell: Shell) -> None:

@@ -93,14 +93,15 @@ def table(
 ) -> str:
     """For people: the deploys, the orphans separately, and the waste; or the sums of a view.
 
-    `width`: of the terminal, if it is one: then less important columns are left out.
+    `width`: of the terminal, if it is one: then less important columns are left out, and other
+    lines are broken between words.
     """
-    foot = _foot(report, verbose=verbose)
+    foot = humanize.wrapped(_foot(report, verbose=verbose), width)
     if view.by:
         rows = [_group_heads(report, view), *group_cells(report, view.groups(report))]
         return "\n".join([*fitted(rows, (1, 2, 3, 4), (3,), width), *foot])
     lines = fitted([heads(report), *_cells(report)], _RIGHT, _OPTIONAL, width)
-    return "\n".join([*lines, *_orphan_lines(report), *foot])
+    return "\n".join([*lines, *humanize.wrapped(_orphan_lines(report), width), *foot])
 
 
 def heads(report: Report) -> tuple[str, ...]:

@@ -132,7 +132,7 @@ def test_two_machines_over_ssh(tmp_path: Path, code: CodeArchive) -> None:
         for shell, server in zip(shells, (one, two), strict=True):
             place = UploadPaths(f"{server.home}/srv/shop", "7kq2m")
             ship([shell], code, place)
-            install([shell], place.path, ["./bin/install"], lambda: 30.0, said.append)
+            install([shell], place.path, ["./bin/install"], lambda _: 30.0, said.append)
         place = UploadPaths(str(tmp_path / "same" / "shop"), "7kq2m")
         ship(shells[:1], code, place, lambda *step: steps.append(step))
         for shell in shells:
@@ -170,7 +170,7 @@ def test_an_upload_ends_at_its_limit(tmp_path: Path, code: CodeArchive) -> None:
 def test_a_failing_install_names_the_command(machine: FakeMachine) -> None:
     """The commands run in order in the folder, and the first failure ends it."""
     with pytest.raises(CommandFailed, match="install `false` on") as caught:
-        install([machine], "/srv/shop", ["cat app.py", "false", "touch never"], lambda: 5.0)
+        install([machine], "/srv/shop", ["cat app.py", "false", "touch never"], lambda _: 5.0)
     assert caught.value.status == 1
     assert not machine.path("/srv/shop/never").exists()
     assert [command.timeout for command in machine.commands] == [5.0, 5.0]

@@ -102,3 +102,37 @@ def test_a_table_has_columns() -> None:
 def test_a_detail_is_indented() -> None:
     """Line by line; an empty one has no blanks, and control characters do not get through."""
     assert humanize.indented("one\n\ntwo\x1b[31m") == ["    one", "", "    two"]
+
+
+LONG = "It would be refused: shop is not clean, and 3 machines cost $93.91 in 30 days."
+
+
+def test_a_line_that_is_too_wide_is_broken_between_words() -> None:
+    """Below its text; a number stays with its unit, and a word that is too long stays whole."""
+    assert humanize.wrapped([LONG, "short"], 76) == [
+        "It would be refused: shop is not clean, and 3 machines cost $93.91 in",
+        "    30 days.",
+        "short",
+    ]
+    label = "  record    shop.example.com → 10.0.1.17, 10.0.1.18"
+    assert humanize.wrapped([label], 40) == [
+        "  record    shop.example.com →",
+        "            10.0.1.17, 10.0.1.18",
+    ]
+    arn = f"  drain arn:{'x' * 40}/1-2"
+    assert humanize.wrapped([arn], 20) == ["  drain", f"      arn:{'x' * 40}/1-2"]
+
+
+def test_a_command_is_never_broken() -> None:
+    """It goes below its label, whole: half of it may be a command, too."""
+    line = "  To open it, since nobody is at work   deployer thaw shop --deployer-is-dead"
+    assert humanize.wrapped([line], 50) == [
+        "  To open it, since nobody is at work",
+        "      deployer thaw shop --deployer-is-dead",
+    ]
+    assert humanize.wrapped([line.split("   ")[1]], 20) == ["deployer thaw shop --deployer-is-dead"]
+
+
+def test_a_pipe_has_every_line_whole() -> None:
+    """Programs and `grep` read it."""
+    assert humanize.wrapped([LONG * 9], None) == [LONG * 9]
