@@ -213,7 +213,7 @@ def _carriage_returns(shop: Shop) -> Iterator[None]:
     on_machine(shop, machine, "sudo -n sed -i 's/\\r$//' /etc/shop/env")
 
 
-def _on_live(does: str, undoes: str) -> Happens:
+def on_live(does: str, undoes: str) -> Happens:
     """Root does this on the live machine, and takes it back."""
 
     @contextmanager
@@ -229,16 +229,16 @@ def _on_live(does: str, undoes: str) -> Happens:
 def _setting(line: str) -> Happens:
     """A setting of cloud-init on live."""
     folder = "/etc/cloud/cloud.cfg.d"
-    return _on_live(
+    return on_live(
         f"mkdir -p {folder}; echo '{line}' >{folder}/99-own.cfg", f"rm {folder}/99-own.cfg"
     )
 
 
-def _says(program: str, text: str) -> Happens:
+def says(program: str, text: str) -> Happens:
     """A program on live, before all others of its name."""
     place = f"/usr/local/sbin/{program}"
     script = f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n"
-    return _on_live(f"printf %s {shlex.quote(script)} >{place}; chmod 755 {place}", f"rm {place}")
+    return on_live(f"printf %s {shlex.quote(script)} >{place}; chmod 755 {place}", f"rm {place}")
 
 
 @contextmanager
@@ -320,13 +320,13 @@ WORLD: dict[str, tuple[Happens, str, Exit, tuple[str, ...]]] = {
     ),
     "carriage returns": (_carriage_returns, "roles", Exit.USAGE, ("/etc/shop/env", "CR LF")),
     "cloud-init is disabled": (
-        _on_live("touch /etc/cloud/cloud-init.disabled", "rm /etc/cloud/cloud-init.disabled"),
+        on_live("touch /etc/cloud/cloud-init.disabled", "rm /etc/cloud/cloud-init.disabled"),
         "cloud-init",
         Exit.REFUSED,
         ("cloud-init.disabled stands there", "On live   sudo rm -f"),
     ),
     "cloud-init gets no user data from EC2": (
-        _on_live(
+        on_live(
             "mkdir -p /var/lib/cloud/instance;"
             " echo 'DataSourceNoCloud: seed' >/var/lib/cloud/instance/datasource",
             "rm /var/lib/cloud/instance/datasource",
@@ -348,19 +348,19 @@ WORLD: dict[str, tuple[Happens, str, Exit, tuple[str, ...]]] = {
         ("99-own.cfg on i-", "says `allow_userdata: false`", "take that line out of"),
     ),
     "cloud-init is old": (
-        _says("cloud-init", "cloud-init 0.7.5"),
+        says("cloud-init", "cloud-init 0.7.5"),
         "cloud-init",
         Exit.REFUSED,
         ("cloud-init 0.7.5 on i-", "0.7.9 or newer"),
     ),
     "sudo is not root": (
-        _says("id", "1000"),
+        says("id", "1000"),
         "ssh",
         Exit.REFUSED,
         ("does not act as root", "NOPASSWD"),
     ),
     "systemd is old": (
-        _on_live(
+        on_live(
             f"printf %s {shlex.quote(OLD_SYSTEMD)} >/usr/local/sbin/systemctl;"
             " chmod 755 /usr/local/sbin/systemctl",
             "rm /usr/local/sbin/systemctl",
@@ -370,7 +370,7 @@ WORLD: dict[str, tuple[Happens, str, Exit, tuple[str, ...]]] = {
         ("systemd 219 on i-", "229 or newer"),
     ),
     "a full disk": (
-        _says("df", "Filesystem 1K Used Free Use% On\n/dev/xvda1 8000000 1 9000 99% /"),
+        says("df", "Filesystem 1K Used Free Use% On\n/dev/xvda1 8000000 1 9000 99% /"),
         "disk",
         Exit.REFUSED,
         ("has 9000 kB left", "du -xh"),
@@ -492,7 +492,7 @@ def test_what_acts_on_every_clone_is_named(adopted_shop: Shop) -> None:
     )
     does += f"; mkdir -p {wants}; ln -s {units}/beat.timer {wants}/beat.timer"
     undoes = f"rm -f {wants}/beat.timer {' '.join(files)}"
-    with _on_live(does, undoes)(adopted_shop):
+    with on_live(does, undoes)(adopted_shop):
         said = adopted_shop.deployer("doctor", "shop")
     told(said, Exit.DONE, "! shop     units", "rc.local", "/etc/cron.d/mine", "user units of ann")
     told(said, Exit.DONE, "beat.timer acts on every clone: add it to app.jobs or app.units")

@@ -16,7 +16,7 @@ from reconciler.exit_codes import Exit
 from tests.crash.invariants import Shop, failed_step
 from tests.crash.unchanged_service import told
 from tests.e2e.probes import writable
-from tests.e2e.test_mistakes import Happens, change
+from tests.e2e.test_mistakes import Happens, change, on_live
 from tests.support.company import Company
 
 
@@ -110,3 +110,33 @@ def test_a_closed_port_of_a_smoke_test_costs_no_freeze(public: Company) -> None:
     assert failed_step(done) == "connect"
     assert not [one for one in done.events if one["type"].startswith("freeze-")]
     assert public.resources() == before
+
+
+ACTED, PROGRAM = "/run/cloud-init/instance-data.json", "/usr/local/sbin/cloud-init"
+CLOUD_INIT: dict[str, tuple[Happens, tuple[str, ...]]] = {
+    "none": (
+        on_live(
+            f"mv {ACTED} {ACTED}.own; printf '#!/bin/sh\\nexit 127\\n' >{PROGRAM};"
+            f" chmod 755 {PROGRAM}",
+            f"mv {ACTED}.own {ACTED}; rm {PROGRAM}",
+        ),
+        ("cloud-init is not on i-", "On live   sudo apt-get install cloud-init"),
+    ),
+    "without bootcmd": (
+        on_live(
+            "printf 'cloud_init_modules:\\n - ssh\\n' >/etc/cloud/cloud.cfg",
+            "rm /etc/cloud/cloud.cfg",
+        ),
+        ("does not run its module bootcmd", "cloud_init_modules of /etc/cloud/cloud.cfg"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CLOUD_INIT)
+def test_a_clone_that_would_not_be_gated_is_refused_by_doctor(
+    adopted_shop: Shop, name: str
+) -> None:
+    """No machine of a release may start its units before they are tested."""
+    happens, words = CLOUD_INIT[name]
+    with happens(adopted_shop):
+        told(adopted_shop.deployer("doctor", "shop"), Exit.REFUSED, "✗ shop     cloud-init", *words)
