@@ -216,9 +216,18 @@ def test_only_a_retired_machine_of_a_previous_deploy() -> None:
 
 @pytest.mark.parametrize("ask", [{"only": LIVE}, {"unfinished_only": True}])
 def test_a_restricted_sweep_leaves_them_alone(ask: dict[str, object]) -> None:
-    """The clean-up of a failed rollback must not stop again what the next one wants."""
+    """Only a full one knows that nothing else comes first."""
     request = SweepRequest(Retention(standby=POLICY), TTL, **ask)  # type: ignore[arg-type]
     assert request.stages(ROOT.ledger, ROOT) == {}
+
+
+def test_what_a_rollback_started_in_vain_rests_again() -> None:
+    """It rested before: exit 1 says that nothing is left to do, so nothing runs on that did not."""
+    policy, whole = Retention(standby=POLICY), SweepRequest(Retention(standby=POLICY), TTL)
+    assert OLD in whole.stages(ROOT.ledger, ROOT)
+    undo = SweepRequest(policy, TTL, only=LIVE, rest_again=OLD)
+    assert undo.stages(ROOT.ledger, ROOT) == {OLD: Standby.PARKED}
+    assert SweepRequest(policy, TTL, only=LIVE, rest_again=LIVE).stages(ROOT.ledger, ROOT) == {}
 
 
 @pytest.mark.parametrize("stage", list(Standby))
