@@ -33,6 +33,7 @@ from reconciler.plan.service_plan import Plan, ServicePlan
 from reconciler.ports.journal.reader import Journal
 from reconciler.sweep.attached_volumes import attached_volumes
 from reconciler.traffic.release_addresses import addresses_of
+from reconciler.util.concurrency import begun
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,9 @@ def status(ports: Ports, *, checks: bool = False) -> ServiceStatus:
     seen = survey(ports)
     reading, ledger = seen.reading, seen.ledger
     root = seen.service_plan.root
-    cost, partial = _cost(ports, seen)
+    counting = begun(lambda: _cost(ports, seen))  # its volumes are described beside the answers
+    answer = _ask(ports, seen) if checks else NOT_ASKED
+    cost, partial = counting.result()
     return ServiceStatus(
         service=ports.managed.name,
         record=ports.service.record,
@@ -126,7 +129,7 @@ def status(ports: Ports, *, checks: bool = False) -> ServiceStatus:
         partial=partial,
         traffic=tuple(map(str, root.traffic.routes)) if root.traffic else (),
         at_work=at_work(ports, seen),
-        answer=_ask(ports, seen) if checks else NOT_ASKED,
+        answer=answer,
         unread=next((gap for gap in seen.inventory.gaps if gap.kind == DATABASE), None),
     )
 

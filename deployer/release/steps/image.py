@@ -94,12 +94,8 @@ def live_machine(
     """
     if ledger.live is None:
         return None
-    verdicts = service_plan.verdicts if service_plan is not None else ()
-    likely = [
-        one.resource.id
-        for one in verdicts
-        if one.resource.kind == INSTANCE and one.resource.deploy == ledger.live.id
-    ]
+    owned = service_plan.owned(ledger.live.id) if service_plan is not None else ()
+    likely = [one.id for one in owned if one.kind == INSTANCE]
     found = ports.compute.find_instances_at(ledger.live.at, likely)
     # Two networks of an account may use the same private address: clone only live's own machine.
     own = [one for one in found if one.tags.get(t.ID) == str(ledger.live.id)]

@@ -206,7 +206,9 @@ def _tag_every_kind(person: Person) -> None:
     tags += [{"Key": "deploy-state", "Value": "live"}]
     ec2 = boto3.client("ec2", "eu-west-1")
     made: Any = [{"ResourceType": kind, "Tags": tags} for kind in ("image", "snapshot")]
-    ec2.create_image(InstanceId=machine["id"], Name="one", TagSpecifications=made)
+    ec2.create_image(
+        InstanceId=machine["id"], Name="one", NoReboot=True, TagSpecifications=made
+    )  # its app goes on answering
     found = ec2.describe_instances(InstanceIds=[machine["id"]])["Reservations"][0]["Instances"][0]
     disk = found["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
     interface = found["NetworkInterfaces"][0]["NetworkInterfaceId"]
