@@ -14,8 +14,6 @@ from deployer.commands.leave.command import LeaveOptions, leave
 from reconciler.database.state_comment import Memory
 from reconciler.errors import Refused, ToolError
 from reconciler.gc.retention import Retention
-from reconciler.machine.gate_placement import place_open
-from reconciler.machine.host_key import make_host_key
 from reconciler.model import ledger as ledgers
 from reconciler.model import ledger_transitions as others
 from reconciler.model import tags as t
@@ -33,10 +31,10 @@ from reconciler.model.ledger_codec import decode, encode
 from reconciler.model.tags import Label
 from reconciler.plan.service_plan import SweepRequest
 from tests.fakes.scene import Scene
+from tests.support.gated_live import KEY, gated
 from tests.support.shop_world import (
     CLEAN,
     DEAD,
-    GATE,
     LEDGER,
     LIVE,
     NOW,
@@ -48,8 +46,6 @@ from tests.unit.reconciler.sweep.test_traffic import LATER, OURS, Behind
 
 LIVE_DB, OLD_DB = LIVE.database_name(LEDGER), OLD.database_name(LEDGER)
 LIVES = {"i-17", "vol-17", "eni-17", "ami-17", "snap-17"}
-KEY = make_host_key().public
-UNITS = ("shop.service", "shop-worker.service")
 UNTIL = NOW + timedelta(hours=24)
 LEFT = others.leave(CLEAN, replace(CLEAN.live, ids=("i-17",)), NOW, UNTIL) if CLEAN.live else CLEAN
 
@@ -61,13 +57,7 @@ def yes(_: object) -> bool:
 
 def serving(scene: Scene) -> Scene:
     """Live has its gate, and its units are enabled and run."""
-    machine = scene.reach.machine("i-17")
-    machine.units = UNITS
-    for unit in UNITS:
-        machine.flag(unit, "active")
-        machine.flag(unit, "enabled")
-    place_open(machine, GATE, CLEAN.gen, str(LIVE))
-    scene.heap.change("i-17", tags={t.HOST_KEY: KEY.tag_value})
+    gated(scene)
     scene.acts.clear()
     return scene
 

@@ -27,6 +27,7 @@ from reconciler.cli.shared import ended
 from reconciler.config.loader import Settings
 from reconciler.config.reconciler import Reconciler
 from reconciler.errors import ToolError
+from reconciler.model.reading import ARecord
 from reconciler.ports.fleet import Fleet
 from tests.fakes.scene import Scene, service
 from tests.support.cures import GROUPS, ROOT
@@ -120,3 +121,13 @@ def _names(called: set[CodeType]) -> Iterator[str]:
         file = Path(code.co_filename)
         if file.is_relative_to(ROOT):
             yield f"{file.relative_to(ROOT)}::{code.co_name}"
+
+
+def www_names(desk: Desk, address: str) -> None:
+    """Another name of the zone leads there."""
+    desk.scene.ledgers.zone.records["www.example.com"] = ARecord(60, (address,))
+
+
+def www_gone(desk: Desk) -> None:
+    """That name is deleted."""
+    del desk.scene.ledgers.zone.records["www.example.com"]

@@ -7,19 +7,16 @@ from dataclasses import replace
 
 from reconciler.errors import AccessDenied, ToolError
 from reconciler.machine.activation_gate import LIST
-from reconciler.machine.gate_placement import place_open
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
 from reconciler.model.ledger import Cutover, Lease, LedgerHome
-from reconciler.model.reading import ARecord
 from reconciler.model.resource import RDS_INSTANCE
 from reconciler.model.tags import Label
 from reconciler.util.signals import Interrupted
 from tests.cures.case import Case
-from tests.cures.desk import Desk
+from tests.cures.desk import Desk, www_gone, www_names
 from tests.cures.lease import RUNS, at_work, counted, ends
 from tests.cures.ledger import (
-    KEY,
     LIVE_AT,
     MACHINE,
     RETIRE,
@@ -31,11 +28,11 @@ from tests.cures.ledger import (
     unpointed,
 )
 from tests.fakes.scene import Scene
-from tests.support.shop_world import CLEAN, DEAD, GATE, LIVE, NOW, OLD, PLACE, more_things
+from tests.support.gated_live import KEY, gated
+from tests.support.shop_world import CLEAN, DEAD, LIVE, NOW, OLD, PLACE, more_things
 
 UP, ADOPT, LEAVE = "deployer up shop", "deployer adopt shop", "deployer leave shop"
 IMAGE = "ami-0123456789abcdef0"
-UNITS = ("shop.service", "shop-worker.service")
 
 
 def first_day(desk: Desk) -> None:
@@ -104,13 +101,7 @@ def well(desk: Desk) -> None:
     """Live has its gate, and its units are enabled and run."""
     counted(desk)
     scene = desk.scene
-    machine = scene.reach.machine("i-17")
-    machine.units = UNITS
-    for unit in UNITS:
-        machine.flag(unit, "active")
-        machine.flag(unit, "enabled")
-    place_open(machine, GATE, CLEAN.gen, str(LIVE))
-    scene.heap.change("i-17", tags={t.HOST_KEY: KEY.tag_value})
+    machine = gated(scene)
     scene.connector.keys[LIVE_AT] = KEY
     scene.connector.at[LIVE_AT] = machine
 
@@ -175,12 +166,7 @@ def unrecorded(desk: Desk) -> None:
 def still_named(desk: Desk) -> None:
     """The record is gone, and another name leads to live."""
     unrecorded(desk)
-    desk.scene.ledgers.zone.records["www.example.com"] = ARecord(60, (LIVE_AT,))
-
-
-def www_gone(desk: Desk) -> None:
-    """That name is deleted."""
-    del desk.scene.ledgers.zone.records["www.example.com"]
+    www_names(desk, LIVE_AT)
 
 
 def retired_at_work(desk: Desk) -> None:

@@ -7,15 +7,15 @@ from dataclasses import replace
 from deployer.ports import Ports
 from reconciler.database.state_comment import Memory
 from reconciler.errors import AccessDenied, CloudError
-from reconciler.machine.host_key import make_host_key
 from reconciler.model import tags as t
 from reconciler.model.ledger import Lease, LedgerHome
-from reconciler.model.reading import ARecord, LedgerAddress
+from reconciler.model.reading import LedgerAddress
 from reconciler.model.resource import INSTANCE, Resource
 from tests.cures.case import Case
-from tests.cures.desk import Desk
+from tests.cures.desk import Desk, www_gone, www_names
 from tests.cures.lease import RUNS, counted, shut
 from tests.fakes.scene import ROLE
+from tests.support.gated_live import KEY
 from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, PLACE
 
 HOME = LedgerHome("shop.example.com", PLACE.account, PLACE.region)
@@ -160,12 +160,7 @@ def there(desk: Desk) -> None:
 def lost_and_named(desk: Desk) -> None:
     """The ledger is lost, and another name leads to live."""
     lost(desk)
-    desk.scene.ledgers.zone.records["www.example.com"] = ARecord(60, (LIVE_AT,))
-
-
-def www_gone(desk: Desk) -> None:
-    """That name is deleted."""
-    del desk.scene.ledgers.zone.records["www.example.com"]
+    www_names(desk, LIVE_AT)
 
 
 def lost_and_denied(desk: Desk) -> None:
@@ -226,7 +221,7 @@ def answers(desk: Desk) -> None:
     desk.scene.ledgers.unreadable.clear()
 
 
-STRANGE, KEY = "10.0.0.5", make_host_key().public
+STRANGE = "10.0.0.5"
 MACHINE = Resource(
     INSTANCE,
     "i-0b17be44",

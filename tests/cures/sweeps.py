@@ -15,7 +15,7 @@ from reconciler.model.ledger import LedgerHome, Live, Previous, Via
 from reconciler.model.reading import ARecord
 from reconciler.model.tags import Label
 from tests.cures.case import Case
-from tests.cures.desk import UNDER_WAY, Desk
+from tests.cures.desk import UNDER_WAY, Desk, www_gone, www_names
 from tests.cures.lease import LIVE_DB, counted, leftovers
 from tests.fakes.scene import ROLE
 from tests.support.shop_world import (
@@ -173,12 +173,7 @@ def name_gone(desk: Desk) -> None:
 def named(desk: Desk) -> None:
     """Another name leads to live."""
     counted(desk)
-    desk.scene.ledgers.zone.records["www.example.com"] = ARecord(60, (LIVE_AT,))
-
-
-def www_gone(desk: Desk) -> None:
-    """That name is deleted."""
-    del desk.scene.ledgers.zone.records["www.example.com"]
+    www_names(desk, LIVE_AT)
 
 
 def www_also(desk: Desk) -> None:
@@ -191,13 +186,13 @@ def www_also(desk: Desk) -> None:
 def apart(desk: Desk) -> None:
     """A name that is to move along leads elsewhere."""
     counted(desk)
-    desk.scene.ledgers.zone.records["www.example.com"] = ARecord(60, ("10.0.9.9",))
+    www_names(desk, "10.0.9.9")
     www_also(desk)
 
 
 def together(desk: Desk) -> None:
     """It leads to live."""
-    desk.scene.ledgers.zone.records["www.example.com"] = ARecord(60, (LIVE_AT,))
+    www_names(desk, LIVE_AT)
 
 
 def unlisted(desk: Desk) -> None:
@@ -265,7 +260,7 @@ def not_also(desk: Desk) -> None:
         desk.scene.managed, address=replace(desk.scene.managed.address, also=())
     )
     desk.changes["also"] = []
-    desk.scene.ledgers.zone.records["www.example.com"] = ARecord(60, ("10.0.7.7",))
+    www_names(desk, "10.0.7.7")
 
 
 def handover(desk: Desk) -> None:

@@ -7,9 +7,7 @@ import stat
 import sys
 from pathlib import Path
 
-_PUMP = """\
-import os, select, socket, sys
-far = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+PUMP = """\
 while True:
     for ready in select.select([0, far], [], [])[0]:
         data = os.read(0, 65536) if ready == 0 else far.recv(65536)
@@ -17,6 +15,12 @@ while True:
             sys.exit()
         far.sendall(data) if ready == 0 else os.write(1, data)
 """
+"""Python: standard input to the socket `far`, and what comes from there to standard output."""
+
+_PUMP = f"""\
+import os, select, socket, sys
+far = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+{PUMP}"""
 
 _AWS = """\
 #!/bin/sh

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from deployer.sandbox.control.options import BALANCER
-from tests.crash.matrix.command import NEW_LIVE, SWEEP, UP, Command, expired, nothing
+from tests.crash.matrix.command import NEW_LIVE, SWEEP, UP, Command, expired
 from tests.crash.matrix.shapes import BalancedStage, ElasticInBucketStage, RecordInBucketStage
 from tests.crash.matrix.stage import Stage
-from tests.crash.matrix.variants import EITHER, MAY_COMMIT, released, rolling_back
+from tests.crash.matrix.variants import EITHER, MAY_COMMIT, released, releasing, rolling_back
 from tests.crash.proxies import Fault
 
 OF_BUCKETS = "^put the ledger"
@@ -58,15 +58,10 @@ BUCKET_VARIANTS = (
         shape=BALANCER,
         rows="ModifyListener",
     ),
-    Command(
+    releasing(
         "up, the record following a ledger in S3",
-        UP,
-        "released",
-        nothing,
-        may_end=EITHER,
-        codes=MAY_COMMIT,
-        shape=RecordInBucketStage.name,
-        rows=OF_BUCKETS_AND_THE_RECORD,
+        RecordInBucketStage.name,
+        OF_BUCKETS_AND_THE_RECORD,
     ),
     rolling_back(
         "rollback, the record following a ledger in S3",
@@ -82,15 +77,10 @@ BUCKET_VARIANTS = (
         shape=RecordInBucketStage.name,
         rows=OF_BUCKETS_AND_THE_RECORD,
     ),
-    Command(
+    releasing(
         "up, the Elastic IP following a ledger in S3",
-        UP,
-        "released",
-        nothing,
-        may_end=EITHER,
-        codes=MAY_COMMIT,
-        shape=ElasticInBucketStage.name,
-        rows=OF_BUCKETS_AND_THE_ADDRESS,
+        ElasticInBucketStage.name,
+        OF_BUCKETS_AND_THE_ADDRESS,
     ),
     rolling_back(
         "rollback, the Elastic IP following a ledger in S3",

@@ -25,8 +25,7 @@ from tests.crash.matrix.shapes import (
 )
 from tests.crash.matrix.stage import Stage
 from tests.crash.matrix.variants import (
-    EITHER,
-    MAY_COMMIT,
+    releasing,
     rolling_back,
 )
 from tests.crash.proxies import Fault
@@ -65,16 +64,7 @@ def _rests_no_more(stage: Stage, before: Before) -> None:
 
 
 TRAFFIC_VARIANTS = (
-    Command(
-        "up, behind several routes",
-        UP,
-        "released",
-        nothing,
-        may_end=EITHER,
-        codes=MAY_COMMIT,
-        shape=RoutesStage.name,
-        rows=OF_OTHER_ROUTES,
-    ),
+    releasing("up, behind several routes", RoutesStage.name, OF_OTHER_ROUTES),
     rolling_back("rollback, behind several routes", RoutesStage.name, OF_OTHER_ROUTES),
     Command(
         "sweep, switching several routes",
@@ -85,16 +75,7 @@ TRAFFIC_VARIANTS = (
         shape=RoutesStage.name,
         rows=OF_OTHER_ROUTES,
     ),
-    Command(
-        "up, through a bastion",
-        UP,
-        "released",
-        nothing,
-        may_end=EITHER,
-        codes=MAY_COMMIT,
-        shape=PRIVATE_BALANCER,
-        rows=THROUGH_A_BASTION,
-    ),
+    releasing("up, through a bastion", PRIVATE_BALANCER, THROUGH_A_BASTION),
     Command(
         "traffic --follow, behind a load balancer",
         FOLLOW,

@@ -78,6 +78,20 @@ def assert_both_stand(stage: Stage, before: Before) -> None:
     stage.assert_one_release_more(before, machines=stage.machines)
 
 
+def releasing(name: str, shape: str, rows: str) -> Command:
+    """A release on that stage: of its requests these are rows."""
+    return Command(
+        name,
+        UP,
+        "released",
+        nothing,
+        may_end=EITHER,
+        codes=MAY_COMMIT,
+        shape=shape,
+        rows=rows,
+    )
+
+
 def rolling_back(
     name: str, shape: str, rows: str, begin: Callable[[Stage], None] = released
 ) -> Command:
@@ -181,16 +195,7 @@ def _assert_parked_unless_live(stage: Stage, before: Before) -> None:
 ROLLING_BACK = "rolled back"
 
 VARIANTS = (
-    Command(
-        "up, behind a load balancer",
-        UP,
-        "released",
-        nothing,
-        may_end=EITHER,
-        codes=MAY_COMMIT,
-        shape=BALANCER,
-        rows=OF_BALANCERS,
-    ),
+    releasing("up, behind a load balancer", BALANCER, OF_BALANCERS),
     rolling_back("rollback, behind a load balancer", BALANCER, OF_BALANCERS),
     Command(
         "sweep, of a target group",
@@ -218,16 +223,7 @@ VARIANTS = (
         shape=BALANCER,
         rows=OF_BALANCERS,
     ),
-    Command(
-        "up, with an Elastic IP",
-        UP,
-        "released",
-        nothing,
-        may_end=EITHER,
-        codes=MAY_COMMIT,
-        shape=ELASTIC,
-        rows=OF_ELASTIC,
-    ),
+    releasing("up, with an Elastic IP", ELASTIC, OF_ELASTIC),
     rolling_back("rollback, with an Elastic IP", ELASTIC, OF_ELASTIC),
     Command(
         "sweep, moving an Elastic IP",

@@ -19,18 +19,16 @@ from reconciler.errors import DirtRemains, Refused, ToolError
 from reconciler.gc.retention import Retention
 from reconciler.machine.activation_gate import GENERATOR, LIST, STATE
 from reconciler.machine.gate_placement import place_open
-from reconciler.machine.host_key import make_host_key
 from reconciler.model import tags as t
 from reconciler.model.ledger import Lease, Previous
 from reconciler.plan.service_plan import SweepRequest
 from tests.fakes.scene import Scene
+from tests.support.gated_live import KEY, UNITS, gated
 from tests.support.shop_world import ALL, CLEAN, DEAD, GATE, LEDGER, LIVE, NOW, OLD
 
 LIVE_DB = LIVE.database_name(LEDGER)
 OLD_DB = OLD.database_name(LEDGER)
 LIVES = {"i-17", "vol-17", "eni-17", "ami-17", "snap-17"}
-KEY = make_host_key().public
-UNITS = ("shop.service", "shop-worker.service")
 
 
 class Killed(BaseException):
@@ -46,13 +44,7 @@ def yes(_: object) -> bool:
 def scene(tmp_path: Path) -> Scene:
     """The shop: live has its gate, and its units are enabled and run."""
     one = Scene(tmp_path, [each for each in ALL if each.deploy != DEAD])
-    machine = one.reach.machine("i-17")
-    machine.units = UNITS
-    for unit in UNITS:
-        machine.flag(unit, "active")
-        machine.flag(unit, "enabled")
-    place_open(machine, GATE, CLEAN.gen, str(LIVE))
-    one.heap.change("i-17", tags={t.HOST_KEY: KEY.tag_value})
+    gated(one)
     one.acts.clear()
     return one
 

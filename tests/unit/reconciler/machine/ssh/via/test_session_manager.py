@@ -23,13 +23,15 @@ from reconciler.machine import ssh
 from reconciler.machine.shell import Command
 from reconciler.machine.ssh.via.proxy_command import SSM, ProxyCommandRoute
 from reconciler.util.backoff import Backoff
+from tests.support.proxy_commands import PUMP
 from tests.support.ssh_server import SshServer, serving
 
 AWS = shutil.which("aws", path=f"{os.environ.get('CLIENTS_BIN', '')}:{os.environ['PATH']}")
 INSTANCE = "i-0d41aa07"
 TOKEN = "the token of the session"
 PATIENT = Backoff(deadline=60.0)
-PLUGIN = """\
+PLUGIN = (
+    """\
 #!{python}
 import json, os, select, socket, sys
 if sys.argv[1:] == ["--version"]:
@@ -40,13 +42,9 @@ asked = json.loads(parameters)
 assert (session["TokenValue"], action, region) == ("{token}", "StartSession", "eu-west-1")
 open("{noted}", "w").write(str(os.getpid()))
 far = socket.create_connection(("127.0.0.1", int(asked["Parameters"]["portNumber"][0])))
-while True:
-    for ready in select.select([0, far], [], [])[0]:
-        data = os.read(0, 65536) if ready == 0 else far.recv(65536)
-        if not data:
-            sys.exit()
-        far.sendall(data) if ready == 0 else os.write(1, data)
 """
+    + PUMP
+)
 
 pytestmark = pytest.mark.skipif(AWS is None, reason="no AWS CLI is installed: make second-opinion")
 
