@@ -271,6 +271,21 @@ def test_env_is_all_that_a_plain_boto3_needs(bare: Path) -> None:
     assert done.stdout == f"{environment.ACCOUNT}\n", done.stderr
 
 
+def test_after_env_the_commands_of_the_sandbox_find_it(bare: Path) -> None:
+    """Wherever it lives: the demo ends with `env` of its own directory, then `fault`."""
+    exports = _ok("env", directory=bare)
+    program = Path(sys.executable).parent / "deployer"
+    done = subprocess.run(
+        ["sh", "-c", f'{exports}\n"$0" sandbox fault list', program],
+        env={key: value for key, value in os.environ.items() if key != "SANDBOX_DIR"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) is not None
+
+
 def _status(directory: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(_ok("status", "--json", directory=directory))
     return report

@@ -18,7 +18,7 @@ UNWANTED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECU
 
 
 def environment(state: SandboxState, places: Places) -> dict[str, str]:
-    """The variables that AWS tools and our commands read."""
+    """The variables that AWS tools and our commands read, `deployer sandbox` itself too."""
     return {
         "AWS_ENDPOINT_URL": state.endpoint,
         "AWS_ACCESS_KEY_ID": state.access_key,
@@ -27,6 +27,7 @@ def environment(state: SandboxState, places: Places) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "DEPLOY_CONFIG": str(places.config),
+        "SANDBOX_DIR": str(places.root),
     }
 
 
