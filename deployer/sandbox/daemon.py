@@ -21,6 +21,7 @@ from pathlib import Path
 import psutil
 
 from deployer.sandbox.aws import AwsOptions, AwsServer
+from deployer.sandbox.aws.latency import ROUND_TRIP
 from deployer.sandbox.balancer.service import Balancers
 from deployer.sandbox.company import configuration
 from deployer.sandbox.company.bare_account import BareAccount
@@ -144,7 +145,7 @@ class Daemon:
         options = AwsOptions(
             port=self._options.port, network=claimed.cidr, access_key=self.state.access_key
         )
-        nat = Forwarders()
+        nat = Forwarders(lambda: self._api.faults.distance * ROUND_TRIP.seconds)
         ends.callback(nat.close)
         balancers = Balancers()
         ends.callback(balancers.close)

@@ -91,7 +91,10 @@ def limits(context: click.Context, speed: float) -> None:
 )
 @click.pass_context
 def latency(context: click.Context, scale: str, speed: float | None) -> None:
-    """Let calls take their time: `aws`, or a number of times what AWS takes; 0 ends it."""
+    """Let calls take their time: `aws`, or a number of times what AWS takes; 0 ends it.
+
+    So does each round trip of SSH, or of anything else, to a machine's public address.
+    """
     try:
         times = 1.0 if scale == "aws" else float(scale)
     except ValueError as error:
@@ -100,6 +103,7 @@ def latency(context: click.Context, scale: str, speed: float | None) -> None:
         raise click.BadParameter("`aws`, or a number from 0 on")
     client = _client(context)
     client.latency(times)
+    client.distance(times)
     client.pace(times / speed if speed else 0.0)
 
 

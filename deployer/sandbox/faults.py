@@ -96,7 +96,8 @@ class FaultBook:
 
     `limits` is 0 where requests are not limited, 1 at AWS's figures, 10 at ten times their rates.
     `latency` is 0 where calls are answered at once, 1 where they take what they take on AWS; `pace`
-    is the same for images and machines until they are ready. `quotas` are numbers of QUOTAS.
+    is the same for images and machines until they are ready, `distance` for what goes to the
+    machines' public addresses (SSH, the app). `quotas` are numbers of QUOTAS.
     """
 
     def __init__(self) -> None:
@@ -107,6 +108,7 @@ class FaultBook:
         self.limits = 0.0
         self.latency = 0.0
         self.pace = 0.0
+        self.distance = 0.0
         self.images = ""
         self.quotas = dict(QUOTAS)
 
@@ -146,7 +148,7 @@ class FaultBook:
         """Remove all faults, lag, limits and latency; the quotas are far away again."""
         with self._lock:
             self._rules.clear()
-            self.lag = self.limits = self.latency = self.pace = 0.0
+            self.lag = self.limits = self.latency = self.pace = self.distance = 0.0
             self.images = ""
             self.quotas = dict(QUOTAS)
 
@@ -172,7 +174,7 @@ class FaultClient:
         return self.add(FaultRule(action=action, kind=kind, **more))
 
     def list(self) -> dict[str, Any]:
-        """`{"rules": [...], "images": fate, "quotas": {…}}`, and lag, limits, latency, pace."""
+        """`{"rules": [...], "images": fate, "quotas": {…}}`, and the speeds by name."""
         answer: dict[str, Any] = self._ask("GET", "/_sandbox/faults")
         return answer
 
@@ -195,6 +197,10 @@ class FaultClient:
     def pace(self, scale: float) -> None:
         """Let images and machines take `scale` times what they take on AWS until they are ready."""
         self._ask("POST", "/_sandbox/faults", {"pace": scale})
+
+    def distance(self, scale: float) -> None:
+        """Let a new connection to a machine's public address wait for round trips; 0: none."""
+        self._ask("POST", "/_sandbox/faults", {"distance": scale})
 
     def images(self, fate: str) -> None:
         """The fate of pending images: one of FATES."""

@@ -43,6 +43,7 @@ def measure(folder: Path) -> Iterator[str]:
         faults = box.faults()
         seen = max((one["seq"] for one in faults.requests()), default=0)
         faults.latency(1.0)
+        faults.distance(1.0)
         faults.limits(1.0)
         with ThreadPoolExecutor(len(services)) as pool:
             ended = list(pool.map(lambda name: _up(company, name), services))

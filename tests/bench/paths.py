@@ -63,11 +63,15 @@ class Wait:
 
 @contextmanager
 def heard(box: Sandbox, *, latency: float = 1.0) -> Iterator[list[Call]]:
-    """The calls that the sandbox answers meanwhile, complete at the end, at AWS's pace."""
+    """The calls that the sandbox answers meanwhile, complete at the end, at AWS's pace.
+
+    Machines are as far away as they are, whatever `latency` is.
+    """
     faults = box.faults()
     seen = max((one["seq"] for one in faults.requests()), default=0)
     calls: list[Call] = []
     faults.latency(latency)
+    faults.distance(1.0)
     try:
         yield calls
     finally:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployer.sandbox.aws.latency import ANY, FIGURES, IMAGE, RUNNING
+from deployer.sandbox.aws.latency import ANY, FIGURES, IMAGE, ROUND_TRIP, RUNNING
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import RECORD
 from tests.bench.page import goal, table
@@ -34,13 +35,12 @@ _WORDS = f"""\
 Commands of the sandbox's company in {RUNS} pairs, in turn, each from the first day on, under
 `deployer sandbox fault latency aws`: the figures are in the table at the end. Images and machines
 are ready at once here; the database, SSH, and what machines do take what they take here, beside
-whatever else this computer did: only rows of one pair are to be compared. `before` is the version
-that BEFORE_BIN names.
+whatever else this computer did: only rows of one pair are to be compared.
 
 - **Path**: the calls that have to wait for each other, by the tables below, at AWS's pace. **The
   rest**: what the same command of the present version takes in the same pair with a cloud that
-  answers at once: Python, the database, SSH, the machines. **Ratio**: the time to path and rest
-  together; 1 means that nothing waits that could go on.
+  answers at once: Python, the database, the machines, and SSH with its round trips. **Ratio**: the
+  time to path and rest together; 1 means that nothing waits that could go on.
 - **Deep**: the longest chain of calls of which none began before the one before it was answered, in
   the run where it was shortest: a call that a busy computer sends late only seems to have waited.
 - **Before the switch**: calls that were answered before the commit was sent.
@@ -57,7 +57,7 @@ Where a goal is missed, and why:
 - `status` waits for four calls in a row, whatever is seen here: who, the zone beside the index and
   the database's address, the things, the ledger. A test of `deployer status` holds every call until
   all of its stage are there.
-- A round trip of SSH takes what it takes on this computer, and is in the rest.
+- The round trips of SSH are in the rest: what waits for what there is not computed.
 """
 
 _HEAD = (
@@ -99,6 +99,8 @@ class Figures:
 def measure(folder: Path) -> Iterator[str]:
     """Each version in turn."""
     yield _WORDS
+    if BEFORE:
+        yield f"`before` is commit {_commit(Path(BEFORE))}.\n"
     versions = {BEFORE_IT: BEFORE, NOW: ""} if BEFORE else {NOW: ""}
     under: dict[tuple[str, str], list[Wait]] = {
         (command, one): [] for command in COMMANDS for one in versions
@@ -118,6 +120,12 @@ def measure(folder: Path) -> Iterator[str]:
     for command in COMMANDS:
         yield from _path(command, PATHS[command])
     yield from _sources()
+
+
+def _commit(commands: Path) -> str:
+    """Which version's commands they are: of the checkout in whose environment they stand."""
+    asked = ("git", "-C", str(commands.parent.parent), "log", "-1", "--format=`%h` of %ci")
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _run_all(box: Sandbox, commands: str, latency: float) -> Iterator[tuple[str, Wait]]:
@@ -191,5 +199,6 @@ def _sources() -> Iterator[str]:
     yield "\n### What calls take, and where that is from\n"
     figures = {**FIGURES, "every other call": ANY}
     figures |= {"an image, with `--speed 1`": IMAGE, "a machine, with `--speed 1`": RUNNING}
+    figures |= {"a round trip to a machine's public address": ROUND_TRIP}
     rows = (f"{name} | {one.seconds} | {one.source}" for name, one in figures.items())
     yield from table("call | s | source", rows)

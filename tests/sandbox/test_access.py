@@ -209,7 +209,7 @@ def test_a_web_page_can_neither_read_nor_change(sandbox: Sandbox, tmp_path: Path
     assert set(results) == {"secret", "faults", "blind faults", "reset", "blind", "delete"}
     readable = {name: text for name, text in results.items() if not text.startswith("blocked")}
     assert {name: text for name, text in readable.items() if text != "0 "} == {}, "nothing is read"
-    speeds = dict.fromkeys(("lag", "limits", "latency", "pace"), 0.0)
+    speeds = dict.fromkeys(("lag", "limits", "latency", "pace", "distance"), 0.0)
     none = {"rules": [], "images": "", "quotas": QUOTAS, **speeds}
     assert sandbox.faults().list() == none
     assert [one["state"] for one in sandbox.status()["instances"]] == ["running"]

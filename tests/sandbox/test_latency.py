@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from deployer.sandbox.aws.http.admin_api import answer_control
 from deployer.sandbox.aws.http.request_log import RequestLog
-from deployer.sandbox.aws.latency import ANY, FIGURES, IMAGE, RUNNING, figure
+from deployer.sandbox.aws.latency import ANY, FIGURES, IMAGE, ROUND_TRIP, RUNNING, figure
 from deployer.sandbox.fault_cli import fault
 from deployer.sandbox.faults import FaultBook
 from tests.support.aws_api import Api, serving
@@ -48,7 +48,7 @@ def test_a_call_takes_what_its_figure_says_and_others_what_any_takes() -> None:
 
 def test_every_figure_says_where_it_is_from() -> None:
     """Published ones name the page and the day, the others that they are assumed, and why."""
-    for one in (ANY, IMAGE, RUNNING, *FIGURES.values()):
+    for one in (ANY, IMAGE, RUNNING, ROUND_TRIP, *FIGURES.values()):
         assert ": " in one.source
         assert "20" in one.source or one.source.startswith("assumed: ")
 
@@ -63,9 +63,10 @@ def test_latency_is_set_and_cleared_through_the_door() -> None:
 
     asked("POST", b'{"latency": 1.0}')
     asked("POST", b'{"pace": 0.1}')
-    assert (faults.latency, faults.pace) == (1.0, 0.1)
+    asked("POST", b'{"distance": 2.0}')
+    assert (faults.latency, faults.pace, faults.distance) == (1.0, 0.1, 2.0)
     asked("DELETE")
-    assert (faults.latency, faults.pace) == (0.0, 0.0)
+    assert (faults.latency, faults.pace, faults.distance) == (0.0, 0.0, 0.0)
 
 
 def test_images_and_machines_take_their_time_where_a_speed_is_given(api: Api) -> None:
@@ -73,7 +74,7 @@ def test_images_and_machines_take_their_time_where_a_speed_is_given(api: Api) ->
     faults = _said(api, "aws", "--speed", "20")
     assert (faults.latency, faults.pace) == (1.0, 0.05)
     faults = _said(api, "2")
-    assert (faults.latency, faults.pace) == (2.0, 0.0)
+    assert (faults.latency, faults.pace, faults.distance) == (2.0, 0.0, 2.0)
 
 
 def test_a_machine_is_pending_for_as_long_as_on_aws(api: Api) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -13,6 +14,7 @@ import pytest
 from deployer.sandbox.machine_host import Route
 from deployer.sandbox.network import loopback_range
 from deployer.sandbox.network.nat import Forwarders
+from deployer.sandbox.network.relay import CHUNK
 
 BIG = bytes(range(256)) * 8192
 
@@ -70,6 +72,35 @@ def test_what_is_sent_to_the_public_address_reaches_the_machine(net: str, nat: F
     with _machine(f"{net}.0.4") as port:
         nat.follow(frozenset({Route(f"{net}.192.1", port, f"{net}.0.4")}))
         assert _ask(f"{net}.192.1", port, BIG) == BIG.upper()
+
+
+def test_a_long_line_is_slow_to_answer_and_not_narrow(net: str) -> None:
+    """A connection waits for one round trip, its answer for another; bytes do not queue for it."""
+    distance = 0.5
+    nat = Forwarders(lambda: distance)
+    with _machine(f"{net}.0.4") as port, closing(nat):
+        nat.follow(frozenset({Route(f"{net}.192.1", port, f"{net}.0.4")}))
+        began = time.monotonic()
+        assert _ask(f"{net}.192.1", port, BIG * 8) == BIG.upper() * 8
+        took = time.monotonic() - began
+        assert took >= 2 * distance
+        assert took < len(BIG * 8) / CHUNK * distance / 2, "each chunk waited for the one before"
+
+
+def test_who_breaks_off_on_a_long_line_ends_the_connection(net: str) -> None:
+    """A machine that refuses is seen as a reset there too, and closing tears what is under way."""
+    nat = Forwarders(lambda: 0.05)
+    with closing(nat):
+        nat.follow(frozenset({Route(f"{net}.192.1", 8080, f"{net}.0.4")}))
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            _ask(f"{net}.192.1", 8080, BIG)
+        with _machine(f"{net}.0.5") as port:
+            nat.follow(frozenset({Route(f"{net}.192.2", port, f"{net}.0.5")}))
+            with socket.create_connection((f"{net}.192.2", port), timeout=10) as client:
+                client.sendall(b"half")
+                nat.follow(frozenset())
+                with pytest.raises(ConnectionResetError):
+                    client.recv(1)
 
 
 def test_what_the_machine_refuses_the_client_sees_reset(net: str, nat: Forwarders) -> None:

@@ -1,4 +1,4 @@
-"""How long AWS takes: for a call, and until an image or a machine is ready, where that is wanted.
+"""How long AWS takes: for a call, a packet, and until an image or a machine is ready, where wanted.
 
 Off by default: most tests do not concern it. The figures are those of one client in one region;
 `fault latency aws` uses them as they are, a number multiplies them. The wait comes before the call
@@ -55,6 +55,16 @@ IMAGE = Figure(
     60.0,
     "assumed: it depends on the blocks that changed since the last snapshot, from seconds to hours",
 )
+
+ROUND_TRIP = Figure(
+    0.03,
+    "assumed: somebody on the continent of the region; from one continent to another it is 0.08 to "
+    "0.5 s (bytecode.tech/aws-latency-index, 2019-04-06)",
+)
+"""From here to a machine's public address and back; a connection takes one before its first byte.
+
+Within a region it is under a millisecond, and is not imitated.
+"""
 
 
 def figure(service: str, action: str) -> Figure:

@@ -13,17 +13,22 @@ import contextlib
 import logging
 import socket
 import threading
+from collections.abc import Callable
 
 from deployer.sandbox.machine_host import Route
-from deployer.sandbox.network.relay import BACKLOG, LoopThread, RelayTarget, TcpRelay
+from deployer.sandbox.network.relay import BACKLOG, LoopThread, RelayTarget, TcpRelay, no_distance
 
 _log = logging.getLogger(__name__)
 
 
 class Forwarders:
-    """A `Nat`; `close` ends it. Thread-safe."""
+    """A `Nat`; `close` ends it. Thread-safe.
 
-    def __init__(self) -> None:
+    `round_trip` says how many seconds a packet to a public address and its answer take.
+    """
+
+    def __init__(self, round_trip: Callable[[], float] = no_distance) -> None:
+        self._round_trip = round_trip
         self._lock = threading.Lock()
         self._routes: frozenset[Route] = frozenset()
         self._relays: dict[tuple[str, int], TcpRelay] = {}
@@ -74,7 +79,9 @@ class Forwarders:
             except OSError as refused:
                 _log.warning("no traffic to %s:%s: %s", route.address, route.port, refused)
                 continue
-            self._relays[outside] = TcpRelay(listener, RelayTarget(route.to, route.port))
+            self._relays[outside] = TcpRelay(
+                listener, RelayTarget(route.to, route.port), self._round_trip
+            )
             self._relays[outside].open()
 
 

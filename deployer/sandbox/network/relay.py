@@ -17,6 +17,8 @@ from typing import Any
 
 CHUNK = 256 * 1024
 BACKLOG = 128
+UNDER_WAY = 64
+"""Chunks on a long line; who sends more waits."""
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -29,12 +31,19 @@ class RelayTarget:
     make: Callable[[], socket.socket] = socket.socket
 
 
+def no_distance() -> float:
+    """No time at all, as between two processes of one computer."""
+    return 0.0
+
+
 @dataclass
 class TcpRelay:
     """An open listener, where it leads, and its connections."""
 
     listener: socket.socket
     target: RelayTarget
+    round_trip: Callable[[], float] = no_distance
+    """How many seconds a packet and its answer are under way: asked for each new connection."""
     under_way: set[Task[None]] = field(default_factory=set)
 
     def open(self) -> None:
@@ -65,7 +74,7 @@ class TcpRelay:
             client, _ = self.listener.accept()
         except OSError:
             return  # the client has disconnected
-        task = asyncio.create_task(_carry(self.target, client))
+        task = asyncio.create_task(_carry(self.target, client, self.round_trip()))
         self.under_way.add(task)
         task.add_done_callback(lambda one: self._ended(one, client))
 
@@ -105,8 +114,10 @@ class LoopThread:
         self._loop = self._thread = None
 
 
-async def _carry(target: RelayTarget, client: socket.socket) -> None:
+async def _carry(target: RelayTarget, client: socket.socket, round_trip: float) -> None:
     """Copy both ways until both have ended; an error on one side aborts the other."""
+    if round_trip:
+        await asyncio.sleep(round_trip)  # TCP's own greeting
     with target.make() as machine:
         for one in (client, machine):
             one.setblocking(False)
@@ -114,14 +125,45 @@ async def _carry(target: RelayTarget, client: socket.socket) -> None:
         address = (target.address, target.port)
         await asyncio.get_running_loop().sock_connect(machine, address)
         async with asyncio.TaskGroup() as both:
-            both.create_task(_copy(client, machine))
-            both.create_task(_copy(machine, client))
+            both.create_task(_copy(client, machine, round_trip / 2))
+            both.create_task(_copy(machine, client, round_trip / 2))
 
 
-async def _copy(here: socket.socket, there: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    while data := await loop.sock_recv(here, CHUNK):
-        await loop.sock_sendall(there, data)
+async def _copy(here: socket.socket, there: socket.socket, delay: float) -> None:
+    """Copy until the end; what arrives is passed on `delay` seconds later, as on a long line."""
+    if delay:
+        await _copy_late(here, there, delay)
+    else:
+        loop = asyncio.get_running_loop()
+        while data := await loop.sock_recv(here, CHUNK):
+            await loop.sock_sendall(there, data)
     # When one side has ended, the other sees end of file, and may still send.
     with contextlib.suppress(OSError):
         there.shutdown(socket.SHUT_WR)
+
+
+async def _copy_late(here: socket.socket, there: socket.socket, delay: float) -> None:
+    """Read on while earlier bytes are under way: a long line is slow to answer, not narrow."""
+    loop = asyncio.get_running_loop()
+    line: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(UNDER_WAY)
+
+    async def receive() -> None:
+        data = b"."
+        while data:
+            data = await loop.sock_recv(here, CHUNK)
+            await line.put((loop.time() + delay, data))
+
+    async with asyncio.TaskGroup() as both:
+        both.create_task(receive())
+        both.create_task(_deliver(line, there))
+
+
+async def _deliver(line: asyncio.Queue[tuple[float, bytes]], there: socket.socket) -> None:
+    """Pass on what has arrived by now, up to the empty end."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due, data = await line.get()
+        if not data:
+            return
+        await asyncio.sleep(due - loop.time())
+        await loop.sock_sendall(there, data)

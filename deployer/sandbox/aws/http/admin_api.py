@@ -4,9 +4,9 @@ GET    /_sandbox/health            {"ok": true}
 GET    /_sandbox/faults            {"rules": …, "lag": …, "limits": …, "latency": …, "images": …,
                                    "quotas": …}
 POST   /_sandbox/faults            a rule, or one of {"lag": seconds}, {"limits": speed},
-                                   {"latency": scale}, {"pace": scale}, {"images": fate},
-                                   {"quotas": {name: limit}}
-DELETE /_sandbox/faults            no faults, no lag, no limits, no latency, no pace
+                                   {"latency": scale}, {"pace": scale}, {"distance": scale},
+                                   {"images": fate}, {"quotas": {name: limit}}
+DELETE /_sandbox/faults            no faults, no lag, no limits, no latency, pace, distance
 GET    /_sandbox/requests?since=N  {"requests": [...]}
 DELETE /_sandbox/requests          delete the recorded requests
 """
@@ -22,7 +22,7 @@ from werkzeug.wrappers import Response
 from deployer.sandbox.aws.http.request_log import RequestLog
 from deployer.sandbox.faults import FATES, QUOTAS, FaultBook, parse_rule
 
-SPEEDS = ("lag", "limits", "latency", "pace")
+SPEEDS = ("lag", "limits", "latency", "pace", "distance")
 """The numbers of a `FaultBook`."""
 
 
