@@ -187,9 +187,18 @@ def _want_machines_at_rest(
     wanted: dict[Group, Sequence[str]],
     plain: dict[tuple[DeployId, str], int],
 ) -> None:
-    """Adds the machines that are to be at rest by now: only descriptions show whether they run."""
-    for deploy in service.stages:
-        _want_machines(deploy, tag_summary, wanted, plain)
+    """Adds the machines that are to be at rest by now: only descriptions show whether they run.
+
+    Where their app is to be stopped and they run on, the tag alone says whether that was done.
+    """
+    for deploy, stage in service.stages.items():
+        name = str(deploy)
+        if stage is Standby.PARKED or any(
+            reached(group.units) < stage
+            for group in tag_summary.groups
+            if group.kind == INSTANCE and group.deploy == name
+        ):
+            _want_machines(deploy, tag_summary, wanted, plain)
 
 
 def _want_machines_of_evidence(

@@ -16,6 +16,11 @@ max_count = 1000000
 share     = 1.0
 """
 
+_SETTLED = """\
+park    = "run"
+"""
+"""There is nothing to do for the previous machines of the fleet, which nobody can reach."""
+
 
 def write(folder: Path, regions: int = 1) -> Path:
     """The configuration's folder, of services in so many regions."""
@@ -23,7 +28,8 @@ def write(folder: Path, regions: int = 1) -> Path:
     (folder / "reconciler.toml").write_text(_RECONCILER, encoding="utf-8")
     for region, names in services_in(regions).items():
         for name in names:
-            text = service_text(f"{name}.{ZONE_NAME}", AccountRegion(ACCOUNT, region), "fleet")
+            place = AccountRegion(ACCOUNT, region)
+            text = service_text(f"{name}.{ZONE_NAME}", place, "fleet", _SETTLED)
             (folder / "services" / f"{name}.toml").write_text(text, encoding="utf-8")
     return folder
 

@@ -22,6 +22,7 @@ from reconciler.machine.unit_state import digest
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live, Previous, Via
 from reconciler.model.tags import ID, STATE, UNITS, AccountRegion, BirthTags, Label
+from reconciler.plan.standby import Standby, units_tag
 from tests.fakes.paper_host import PaperHost
 
 REGION = "eu-west-1"
@@ -35,6 +36,9 @@ PER_RESERVATION = 20
 KINDS = ("instance", "volume", "network-interface")
 OBEYED = digest(ActivationGate(("fleet",)))
 """What a finished machine of `tests.bench.company` carries: there is nothing to tell it."""
+
+_AT = {Label.LIVE: Standby.SERVING, Label.FAILED: Standby.SERVING, Label.RETIRED: Standby.DRAINED}
+"""A previous machine runs on, and serves nobody: with `park = "run"` that is all."""
 
 BORN = datetime(2026, 11, 20, 3, 15, 2, tzinfo=UTC)
 
@@ -57,8 +61,11 @@ class Fleet:
 
     @property
     def rows(self) -> int:
-        """Rows of the tag index that a full sweep has to read: two a resource."""
-        return 2 * self.resources
+        """Rows of the tag index that a full sweep has to read.
+
+        Two a resource, and of a machine what units it has obeyed.
+        """
+        return 2 * self.resources + self.machines
 
 
 def services() -> tuple[str, ...]:
@@ -128,7 +135,7 @@ def lay(ground: Ground, fleet: Fleet, first: int = 0) -> None:
             ledger = f"{ground.zone_id}/{deploy.service}._deploy.{ZONE_NAME}"
             birth = BirthTags(deploy, ledger, ground.place, "v1.4.0", "bench")
             tags = {kind: {**birth.of(kind), STATE: label.value} for kind in KINDS}
-            tags["instance"][UNITS] = OBEYED
+            tags["instance"][UNITS] = units_tag(OBEYED, _AT[label])
             instance = _copy(server, region, mould, number, tags)
             instance.client_token = deploy.client_token(ground.zone)
             instance.reservation_id = reservation.id

@@ -20,8 +20,8 @@ FULL = "full"
 
 _WORDS = """\
 Machines of ten services, each with a volume and an interface; garbage is counted in machines and
-three days old. The bound of the goal: ⌈rows / 1000⌉ with two rows a resource, one read of the
-zone's ledgers, and ⌈garbage / 1000⌉ for each kind and phase (described, asked for, seen to be
+days old. The bound of the goal: ⌈rows / 1000⌉ with two rows a resource and one more a machine
+(the units that it has obeyed), one read of the zone's ledgers, and ⌈garbage / 1000⌉ for each kind and phase (described, asked for, seen to be
 gone). Volumes and interfaces go with their machine here, which saves the bound a phase. What safety
 costs beyond the bound, and why it stays:
 
@@ -39,7 +39,8 @@ costs beyond the bound, and why it stays:
 Wall time has AWS's pace in it: beyond 1,000 machines EC2 terminates 20 a second, and our side waits
 for that rather than be refused.
 
-A service's record names two of its machines here, as one in front of balancers does. Where it names
+The previous release's machines run on, drained (`park = "run"`); parked ones are described as well,
+1,000 a call, to see whether one of them was started. A service's record names two of its machines here, as one in front of balancers does. Where it names
 every machine, a sweep also describes the live ones, 1,000 a call, to see if one of them moved.
 """
 

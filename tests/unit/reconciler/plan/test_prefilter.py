@@ -102,6 +102,20 @@ def test_machines_that_are_due_for_rest_are_described(units: str, state: str, re
     assert thin.plan.repairs == ()
 
 
+@pytest.mark.parametrize(("units", "rests"), [(UNITS, True), (f"{UNITS} drained", False)])
+def test_machines_that_run_on_are_described_until_they_are_drained(units: str, rests: bool) -> None:
+    """With `park = "run"` the tag says all: a fleet of them costs a sweep no description."""
+    old = [one for one in ALL if one.deploy == OLD and one.kind == INSTANCE]
+    machine = replace(old[0], state="running", tags={**old[0].tags, t.UNITS: units})
+    policy = StandbyPolicy(timedelta(minutes=1), "run", timedelta(minutes=30))
+    root = replace(ROOT, units=UNITS)
+    world = World(Inventory((machine,)), root, SweepRequest(Retention(standby=policy), 60))
+    thin = replace(world, inventory=glanced(world))
+    assert bool(thin.inventory.resources) is rests
+    assert bool(thin.plan.rests) is rests
+    assert bool(world.plan.rests) is rests
+
+
 @given(worlds())
 def test_what_is_not_described_is_counted(world: World) -> None:
     """Described, or plainly kept and of one of the deploys that the ledger names."""
