@@ -21,9 +21,9 @@ FULL = "full"
 _WORDS = """\
 Machines of ten services, each with a volume and an interface; garbage is counted in machines and
 days old. The bound of the goal: ⌈rows / 1000⌉ with two rows a resource and one more a machine
-(the units that it has obeyed), one read of the zone's ledgers, and ⌈garbage / 1000⌉ for each kind and phase (described, asked for, seen to be
-gone). Volumes and interfaces go with their machine here, which saves the bound a phase. What safety
-costs beyond the bound, and why it stays:
+(the units that it has obeyed), one read of the zone's ledgers, and ⌈garbage / 1000⌉ for each kind
+and phase (described, asked for, seen to be gone). Volumes and interfaces go with their machine
+here, which saves the bound a phase. What safety costs beyond the bound, and why it stays:
 
 - **Verified again.** Before anything is asked for, machines are described once more, and then their
   ledger is read once more. Of what goes with them the tags are read: one call for up to 200
@@ -40,8 +40,9 @@ Wall time has AWS's pace in it: beyond 1,000 machines EC2 terminates 20 a second
 for that rather than be refused.
 
 The previous release's machines run on, drained (`park = "run"`); parked ones are described as well,
-1,000 a call, to see whether one of them was started. A service's record names two of its machines here, as one in front of balancers does. Where it names
-every machine, a sweep also describes the live ones, 1,000 a call, to see if one of them moved.
+1,000 a call, to see whether one of them was started. A service's record names two of its machines
+here, as one in front of balancers does. Where it names every machine, a sweep also describes the
+live ones, 1,000 a call, to see if one of them moved.
 """
 
 
