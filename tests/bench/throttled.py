@@ -16,9 +16,10 @@ SERVING = 100
 SLOWER, REFUSED = 1.3, 0.01
 
 _WORDS = """\
-Dead machines with a volume and an interface each, beside a few that serve. The sandbox refuses as EC2 does, at AWS's own
-figures (docs/aws.md §1). The buckets' own minimum: what the calls that were sent, and the machines
-they terminated, need at least from full buckets. Each bucket fills by itself: the slowest counts.
+Dead machines with a volume and an interface each, beside a few that serve. The sandbox refuses as
+EC2 does, at AWS's own figures (docs/aws.md §1). The buckets' own minimum: what the calls that were
+sent, and the machines they terminated, need at least from full buckets. Each bucket fills by
+itself: the slowest counts.
 """
 
 
