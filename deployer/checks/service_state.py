@@ -16,7 +16,7 @@ from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import ServicePlan, SweepRequest
 from reconciler.ports.fleet import Fleet
 from reconciler.sweep.name_listing import with_names
-from reconciler.sweep.snapshot import observe, observe_machines
+from reconciler.sweep.snapshot import Beside, observe, observe_machines
 
 NOT_OURS = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
 
@@ -97,10 +97,12 @@ def survey_machines(ports: Ports) -> ServiceState:
     return ServiceState(whole.services[0], world.inventory, world.readings.get(managed.name))
 
 
-def survey(ports: Ports, ask: SweepRequest | None = None) -> ServiceState:
-    """Read the service once."""
+def survey(
+    ports: Ports, ask: SweepRequest | None = None, *, beside: Beside | None = None
+) -> ServiceState:
+    """Read the service once; `beside`: see `observe`."""
     managed = ports.managed
-    world = observe(Fleet.of(managed))
+    world = observe(Fleet.of(managed), beside)
     reading = world.readings.get(managed.name)
     ttl = reading.drain_ttl if reading else 60
     asks = {managed.name: ask or SweepRequest(managed.retention, ttl)}

@@ -31,9 +31,8 @@ from reconciler.model.ledger import Lease, Ledger
 from reconciler.model.resource import DATABASE, Gap, Resource
 from reconciler.plan.service_plan import Plan, ServicePlan
 from reconciler.ports.journal.reader import Journal
-from reconciler.sweep.attached_volumes import attached_volumes
+from reconciler.sweep.attached_volumes import VolumesAhead, attached_volumes
 from reconciler.traffic.release_addresses import addresses_of
-from reconciler.util.concurrency import begun
 
 
 @dataclass(frozen=True)
@@ -105,12 +104,12 @@ class ServiceStatus:
 
 def status(ports: Ports, *, checks: bool = False) -> ServiceStatus:
     """Read the service once, and with `checks` ask its live machines; changes nothing."""
-    seen = survey(ports)
+    volumes = VolumesAhead(ports.managed.heap)
+    seen = survey(ports, beside=volumes.begin)
     reading, ledger = seen.reading, seen.ledger
     root = seen.service_plan.root
-    counting = begun(lambda: _cost(ports, seen))  # its volumes are described beside the answers
     answer = _ask(ports, seen) if checks else NOT_ASKED
-    cost, partial = counting.result()
+    cost, partial = _cost(ports, seen, volumes)
     return ServiceStatus(
         service=ports.managed.name,
         record=ports.service.record,
@@ -134,11 +133,10 @@ def status(ports: Ports, *, checks: bool = False) -> ServiceStatus:
     )
 
 
-def _cost(ports: Ports, seen: ServiceState) -> tuple[Sum, bool]:
+def _cost(ports: Ports, seen: ServiceState, ahead: VolumesAhead) -> tuple[Sum, bool]:
     """The audit's total of the service, and whether something of it could not be read."""
     whole = Plan((seen.service_plan,), inventory=seen.inventory)
-    heap = ports.managed.heap
-    volumes = attached_volumes(whole, {heap.place: heap})
+    volumes = attached_volumes(whole, {ahead.place: ahead})
     audit = report(whole, ports.prices, volumes=volumes)
     return audit.total, bool(audit.gaps)
 

@@ -40,6 +40,7 @@ from reconciler.util.concurrency import MAX_THREADS, begun, side_by_side
 
 T = TypeVar("T")
 R = TypeVar("R")
+Beside = Callable[[Inventory], object]
 
 CROWD = 12
 CROWD_THREADS = 8
@@ -58,9 +59,12 @@ class Snapshot:
     readings: Mapping[str, Reading]
 
 
-def observe(fleet: Fleet) -> Snapshot:
-    """Read these services and the other configured places: inventory first, ledgers last."""
-    return _observed(fleet, partial(_scan, unfinished_only=fleet.unfinished_only))
+def observe(fleet: Fleet, beside: Beside | None = None) -> Snapshot:
+    """Read these services and the other configured places: inventory first, ledgers last.
+
+    `beside` is told the inventory before the ledgers are read: what it begins is to decide nothing.
+    """
+    return _observed(fleet, partial(_scan, unfinished_only=fleet.unfinished_only), beside)
 
 
 def observe_machines(managed: ManagedService) -> Snapshot:
@@ -72,12 +76,16 @@ def observe_machines(managed: ManagedService) -> Snapshot:
     return _observed(fleet, lambda heap: alive(heap.machines_of(managed.name)))
 
 
-def _observed(fleet: Fleet, scan: Callable[[CloudInventory], Inventory]) -> Snapshot:
+def _observed(
+    fleet: Fleet, scan: Callable[[CloudInventory], Inventory], beside: Beside | None = None
+) -> Snapshot:
     began = time.monotonic()
     listed = begun(lambda: databases_of(fleet))
     scans = each(list(fleet.inventories.values()), scan)
     databases = listed.result()
     inventory = merge(scans, list(databases.values()), fleet.other_places)
+    if beside is not None:
+        beside(inventory)
     # From here on, only ledgers are read.
     return read_roots(fleet, databases, began).world(inventory)
 

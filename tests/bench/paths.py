@@ -156,7 +156,16 @@ PATHS: dict[str, Sequence[Stage]] = {
         Stage(("route53:ChangeResourceRecordSets",), "the commit"),
         *_FOLLOW_UP,
     ),
-    "status": (_WHO, _START, _DESCRIBED, _LEDGER),
+    "status": (
+        _WHO,
+        _START,
+        _DESCRIBED,
+        Stage(
+            ("route53:ListResourceRecordSets", "ec2:DescribeVolumes"),
+            "the ledger is read after the things (rule 2); beside it, for their price alone, the "
+            "volumes of an adopted machine, which carry no tags",
+        ),
+    ),
     "sweep": (
         _WHO,
         _START,

@@ -185,7 +185,8 @@ def test_after_adoption(person: Person) -> None:
 def test_status_is_four_calls_deep(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """As docs/benchmarks.md draws its path: the calls of a stage wait for none of the same stage.
 
-    The database's address is asked for beside the zone: after it, it would be a fifth.
+    The database's address is asked for beside the zone, and what an adopted machine's volume costs
+    beside the ledger: after it, either would be a fifth.
     """
     person.types("deployer adopt shop --yes --trust-shown-key")
     _tag_every_kind(person)
@@ -199,7 +200,10 @@ def test_status_is_four_calls_deep(person: Person, monkeypatch: pytest.MonkeyPat
 
 
 def _tag_every_kind(person: Person) -> None:
-    """A disk, an interface, an image and its snapshot in the index, as a release leaves them."""
+    """A disk, an interface, an image and its snapshot in the index, as a release leaves them.
+
+    A second disk is not, as after an adoption.
+    """
     (deploy,) = person.asks("deployer status shop")["services"][0]["deploys"]
     (machine,) = deploy["machines"]
     tags: Any = [{"Key": "deploy-id", "Value": deploy["id"]}]
@@ -213,6 +217,9 @@ def _tag_every_kind(person: Person) -> None:
     disk = found["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
     interface = found["NetworkInterfaces"][0]["NetworkInterfaceId"]
     ec2.create_tags(Resources=[disk, interface], Tags=tags)
+    zone = found["Placement"]["AvailabilityZone"]
+    second = ec2.create_volume(AvailabilityZone=zone, Size=50)["VolumeId"]
+    ec2.attach_volume(Device="/dev/sdf", InstanceId=machine["id"], VolumeId=second)
 
 
 def test_every_command_tells_costs_by_the_fetched_prices(person: Person) -> None:
