@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -26,6 +27,7 @@ well; being watched makes what these do themselves two to three times as slow.""
 
 
 _ends = ExitStack()
+_numbers = itertools.count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,6 +46,16 @@ def pytest_configure() -> None:
 def pytest_unconfigure() -> None:
     """Nothing is left."""
     _ends.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """All that is imported and collected stays: Python's collector would look at it for nothing."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:
@@ -72,9 +84,16 @@ def _log_as_at_the_start() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _prices_of_the_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Whoever runs the tests may have fetched prices of their own."""
-    monkeypatch.setattr(price_cache, "path", lambda: tmp_path / "cache" / "prices.json")
+def _prices_of_the_table(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whoever runs the tests may have fetched prices of their own.
+
+    Most tests fetch none, so this is only a name: a directory for each test is dear, as pytest
+    looks through all that there are for the next number.
+    """
+    mine = tmp_path_factory.getbasetemp() / f"prices-{next(_numbers)}" / "cache" / "prices.json"
+    monkeypatch.setattr(price_cache, "path", lambda: mine)
 
 
 @pytest.fixture(scope="session")

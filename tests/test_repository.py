@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -53,22 +55,62 @@ FILES = committed()
 PYTHON = sorted(path for path in FILES if path.suffix == ".py")
 
 
-def parsed(path: Path) -> ast.Module:
-    """The module as a tree."""
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+@dataclass(frozen=True)
+class Function:
+    """A function's lines, with and without its docstring, and whether it has one."""
+
+    name: str
+    lines: int
+    code: int
+    silent: bool
+
+
+@dataclass(frozen=True)
+class Module:
+    """What the promises ask of a file; without its tree, which would be much to keep."""
+
+    lines: int
+    silent: bool
+    classes: tuple[str, ...]
+    functions: tuple[Function, ...]
+
+
+@cache
+def read(path: Path) -> Module:
+    """The module, parsed once for all the promises."""
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text, str(path))
+    functions = tuple(
+        measured(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    classes = tuple(node.name for node in tree.body if isinstance(node, ast.ClassDef))
+    return Module(text.count("\n"), bool(tree.body) and silent(tree), classes, functions)
+
+
+def silent(node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it has no docstring."""
+    return not ast.get_docstring(node)
+
+
+def measured(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Function:
+    """How long a function is."""
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    text = node.body[0] if ast.get_docstring(node) is not None else None
+    docstring = text.end_lineno - text.lineno + 1 if text and text.end_lineno else 0
+    return Function(node.name, lines, lines - docstring, silent(node))
 
 
 def too_long(path: Path) -> Iterator[str]:
     """What in this file is longer than it may be, with its length."""
-    lines = path.read_text(encoding="utf-8").count("\n")
+    module = read(path)
     limit = LONGEST_TESTS if path.is_relative_to(ROOT / "tests") else LONGEST_FILE
-    if lines > limit and name(path) not in OVERSIZE:
-        yield f"{name(path)}: {lines} lines"
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            length = (node.end_lineno or node.lineno) - node.lineno + 1
-            if length > LONGEST_FUNCTION and f"{name(path)}::{node.name}" not in OVERSIZE:
-                yield f"{name(path)}::{node.name}: {length} lines"
+    if module.lines > limit and name(path) not in OVERSIZE:
+        yield f"{name(path)}: {module.lines} lines"
+    for one in module.functions:
+        if one.lines > LONGEST_FUNCTION and f"{name(path)}::{one.name}" not in OVERSIZE:
+            yield f"{name(path)}::{one.name}: {one.lines} lines"
 
 
 def test_no_file_and_no_function_is_too_long() -> None:
@@ -77,26 +119,13 @@ def test_no_file_and_no_function_is_too_long() -> None:
     assert not found, "\n".join(found)
 
 
-def length_without_docstring(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of a function, without those of its docstring."""
-    last = node.end_lineno or node.lineno
-    text = node.body[0] if ast.get_docstring(node) is not None else None
-    return (
-        last
-        - node.lineno
-        + 1
-        - (text.end_lineno - text.lineno + 1 if text and text.end_lineno else 0)
-    )
-
-
 def test_nine_functions_of_ten_are_short() -> None:
     """Of the product without the sandbox, at least 90 % have 14 lines or fewer."""
     lengths = [
-        length_without_docstring(node)
+        one.code
         for path in PYTHON
         if name(path).startswith(("reconciler/", "deployer/")) and "sandbox" not in path.parts
-        for node in ast.walk(parsed(path))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for one in read(path).functions
     ]
     long = sum(length > USUAL_FUNCTION for length in lengths)
     assert long * 10 <= len(lengths), f"{long} of {len(lengths)} functions are longer"
@@ -127,9 +156,9 @@ def test_no_public_class_stands_twice() -> None:
     """One name means one thing in the two products; the sandbox imitates other people's words."""
     found: dict[str, list[str]] = {}
     for path in (one for one in PYTHON if name(one).startswith(("reconciler/", "deployer/"))):
-        for node in parsed(path).body if "sandbox" not in path.parts else ():
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                found.setdefault(node.name, []).append(name(path))
+        for one in read(path).classes if "sandbox" not in path.parts else ():
+            if not one.startswith("_"):
+                found.setdefault(one, []).append(name(path))
     assert {one: paths for one, paths in found.items() if len(paths) > 1} == {}
 
 
@@ -140,22 +169,20 @@ def test_every_exception_to_the_sizes_is_still_needed() -> None:
 
 def test_every_module_says_why_it_is() -> None:
     """Each Python file that holds anything begins with a docstring, the tests included."""
-    trees = ((path, parsed(path)) for path in PYTHON)
-    silent = [name(path) for path, tree in trees if tree.body and not ast.get_docstring(tree)]
-    assert not silent, "\n".join(silent)
+    found = [name(path) for path in PYTHON if read(path).silent]
+    assert not found, "\n".join(found)
 
 
 def test_every_test_says_the_behaviour() -> None:
     """Each test function has a docstring: the list of them reads as what the product does."""
     tests = [path for path in PYTHON if path.name.startswith("test_")]
-    silent = [
-        f"{name(path)}::{node.name}"
+    found = [
+        f"{name(path)}::{one.name}"
         for path in tests
-        for node in ast.walk(parsed(path))
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-        if not ast.get_docstring(node)
+        for one in read(path).functions
+        if one.name.startswith("test_") and one.silent
     ]
-    assert not silent, "\n".join(silent)
+    assert not found, "\n".join(found)
 
 
 def test_no_file_names_this_machine_or_a_registry() -> None:

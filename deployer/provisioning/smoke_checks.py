@@ -159,8 +159,8 @@ def _get(check: Smoke, near: tuple[str, int], asking: Asking) -> tuple[int, str]
             sock.do_handshake()
         headers = {"Host": asking.host, "User-Agent": "deployer-smoke", "Connection": "close"}
         connection.request("GET", check.http or "/", headers=headers)
-        response = connection.getresponse()
-        return response.status, response.read(BODY_LIMIT).decode("utf-8", "replace")
+        with contextlib.closing(connection.getresponse()) as response:
+            return response.status, response.read(BODY_LIMIT).decode("utf-8", "replace")
 
 
 def _wrapped(plain: socket.socket, check: Smoke, asking: Asking) -> ssl.SSLSocket:

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import boto3
@@ -189,7 +190,9 @@ def world(our_server: Ours | None, clients: Clients) -> Iterator[World]:
         assert clients.bad == []
 
 
+@cache
 def _session() -> Any:
+    """One for all: it keeps the descriptions of the services, of which EC2's is long."""
     if PROFILE:
         return boto3.Session(profile_name=PROFILE)
     if REHEARSAL:

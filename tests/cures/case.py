@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tests.cures.desk import Desk
 from tests.support.cures import Offer, offers
 
-EVERY = tuple(offers())
+EVERY = offers()
 
 Act = Callable[[Desk], object]
 

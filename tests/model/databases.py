@@ -139,10 +139,11 @@ class Databases:
         """Nothing is dropped under people's sessions, or that a rooted deploy uses."""
         ledger = self.book.values[after.ledger]
         for place, (old, new) in enumerate(zip(before.dbs, after.dbs, strict=True)):
-            if old is not None and old.used and new is None:
+            if old is None or new is not None:
+                continue
+            if old.used:
                 return f"{thing_name(place)} is dropped while people are connected to it"
-            used = place < MACHINES and ledger.user_of(cast.DEPLOYS[place]) is not None
-            if old is not None and new is None and used:
+            if place < MACHINES and ledger.user_of(cast.DEPLOYS[place]) is not None:
                 return f"{thing_name(place)} is dropped, which a rooted deploy uses"
         return ""
 

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import click
@@ -33,6 +34,8 @@ _SAMPLES = (
     (r"account", "123456789012"),
 )
 
+_NAMES_A_PROGRAM = re.compile(r"\b(?:deployer|reconciler)\b(?!\.)|_program|_policy_of")
+"""In every source that offers a command; most name a program in their imports alone."""
 
 _FILLED = "\0"
 """Stands for what an f-string fills in."""
@@ -76,27 +79,30 @@ class Offer:
         return re.fullmatch(f"{self.pattern}(?: .*)?", line) is not None
 
 
-def offers() -> Iterator[Offer]:
+@cache
+def offers() -> tuple[Offer, ...]:
     """All of them but the sandbox's own."""
-    for product in GROUPS:
-        for path in sorted((ROOT / product).rglob("*.py")):
-            if "sandbox" not in path.parts:
-                yield from _of(path)
+    return tuple(
+        offer
+        for product in GROUPS
+        for path in sorted((ROOT / product).rglob("*.py"))
+        if "sandbox" not in path.parts
+        for offer in _in_text(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))
+    )
 
 
-def _of(path: Path) -> Iterator[Offer]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    inside = {
-        id(part)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.JoinedStr)
-        for part in node.values
-    }
+def _in_text(file: str, text: str) -> Iterator[Offer]:
+    if _NAMES_A_PROGRAM.search(text):
+        yield from _of(file, ast.parse(text))
+
+
+def _of(file: str, tree: ast.Module) -> Iterator[Offer]:
+    nodes = list(ast.walk(tree))
+    inside = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     # A text that stands alone is a docstring, of a function or of a constant.
-    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    examples = {id(part) for one in _calls(tree, "epilog") for part in ast.walk(one)}
-    file = str(path.relative_to(ROOT))
-    for node in ast.walk(tree):
+    documents = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    examples = {id(part) for one in _calls(nodes, "epilog") for part in ast.walk(one)}
+    for node in nodes:
         if id(node) in inside | documents or not isinstance(node, ast.Constant | ast.JoinedStr):
             continue
         for line, pattern in zip(_lines(node, _sample), _lines(node, _filled), strict=True):
@@ -109,8 +115,8 @@ def _of(path: Path) -> Iterator[Offer]:
             )
 
 
-def _calls(tree: ast.Module, name: str) -> Iterator[ast.Call]:
-    for node in ast.walk(tree):
+def _calls(nodes: list[ast.AST], name: str) -> Iterator[ast.Call]:
+    for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
             yield node
 

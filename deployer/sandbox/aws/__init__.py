@@ -28,7 +28,7 @@ Sub-packages: `http` (in front of every request: log, faults, limits, errors), `
 pages, errors), `state` (state that moto lacks), `launch` (instances and images), `ec2` (the other
 EC2 resources), `elbv2` (load balancers; `deployer.sandbox.balancer` runs them), `route53`. Modules
 here: `server`, `options`, `rds`, and moto's adaptation: `moto_application`, `moto_patches`,
-`xml_serializer`.
+`sessions`, `xml_serializer`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
 from deployer.sandbox.aws.options import AwsOptions
-from deployer.sandbox.aws.server import AwsServer
+from deployer.sandbox.aws.sessions import one_loader
+
+with one_loader():  # the first import of moto in this process
+    from deployer.sandbox.aws.server import AwsServer
 
 __all__ = ["AwsOptions", "AwsServer"]

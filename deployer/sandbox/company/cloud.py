@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from deployer.sandbox.aws.http.wsgi_middleware import OPERATOR
 from deployer.sandbox.control.environment import REGION
+from reconciler.aws.client.service_loader import LOADER
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -30,10 +32,13 @@ class AwsClients:
     @staticmethod
     def at(endpoint: str, access_key: str, secret_key: str) -> AwsClients:
         """Clients that ignore the user's own AWS configuration and all faults."""
+        core = botocore.session.get_session()
+        core.register_component("data_loader", LOADER)  # botocore's own searches 400 folders
         session = boto3.Session(
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
             region_name=REGION,
+            botocore_session=core,
         )
         settings = Config(
             retries={"total_max_attempts": 1},

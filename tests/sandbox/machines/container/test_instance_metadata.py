@@ -56,12 +56,16 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def fetch(url: str, method: str = "GET", **headers: str) -> str:
-    """The body of an answer. Raises HTTPError."""
+    """The body of an answer. Raises HTTPError, closed."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(url, method=method, headers=sent)  # noqa: S310 -- ours
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=10) as reply:
-        return str(reply.read().decode())
+    try:
+        with opener.open(request, timeout=10) as reply:
+            return str(reply.read().decode())
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        raise
 
 
 def test_a_token_is_asked_for_first(url: str) -> None:

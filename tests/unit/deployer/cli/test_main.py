@@ -33,8 +33,9 @@ from reconciler.util.signals import Interrupted
 ROOT = Path(__file__).parents[4]
 ID = "shop/20261123T031502Z-7kq2m"
 HEAVY = {
-    *("boto3", "botocore", "jinja2", "moto", "paramiko", "prometheus_client", "psycopg"),
-    *("pydantic", "rich", "structlog"),
+    *("asyncssh", "boto3", "botocore", "cryptography", "jinja2", "moto", "paramiko"),
+    *("prometheus_client", "psycopg", "pydantic", "requests", "rich", "structlog", "tenacity"),
+    *("werkzeug", "yaml"),
 }
 
 
