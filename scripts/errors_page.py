@@ -12,6 +12,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from reconciler import errors
@@ -140,6 +141,7 @@ def _section(kind: str, found: list[Site]) -> str:
     return "\n".join(lines)
 
 
+@cache
 def sites() -> list[Site]:
     """Every place of the product that raises one of our errors in words of its own, in order."""
     paths = [path for package in ("deployer", "reconciler") for path in _sources(package)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ class Guard:
         if inside.count(self.has) != 1:
             raise Outdated(f"{self.name}: {self.place} has its text {inside.count(self.has)} times")
         changed = source[:start] + inside.replace(self.has, self.without) + source[end:]
-        if ast.dump(_parsed(changed, self)) == ast.dump(_parsed(source, self)):
+        if ast.dump(_parsed(changed, self)) == _meaning(source):
             raise Outdated(f"{self.name}: without it, {self.place} means the same")
         return changed
 
@@ -73,9 +73,20 @@ def _parsed(source: str, guard: Guard) -> ast.Module:
         raise Outdated(f"{guard.name}: {guard.file} is no Python without it: {error}") from error
 
 
+@lru_cache(maxsize=4)
+def _tree(source: str) -> ast.Module:
+    """Of a file as it is: a file's guards stand together in the tables."""
+    return ast.parse(source)
+
+
+@lru_cache(maxsize=4)
+def _meaning(source: str) -> str:
+    return ast.dump(_tree(source))
+
+
 def _span(source: str, scope: str) -> tuple[int, int]:
     """Where the function `name` or `Class.method` begins and ends in the source."""
-    nodes: list[ast.AST] = [ast.parse(source)]
+    nodes: list[ast.AST] = [_tree(source)]
     for name in scope.split("."):
         inside = [child for node in nodes for child in ast.iter_child_nodes(node)]
         nodes = [child for child in inside if getattr(child, "name", "") == name]
