@@ -194,12 +194,19 @@ def _refuse_another(machine: InstanceFacts, deploy: DeployId) -> None:
     if tagged == str(deploy):
         _refuse_born(machine, deploy)
         return
-    raise Refused(
-        f"{machine.id} carries the deploy-id {tagged}: it already belongs to that deploy",
-        cure=(
-            f"If the ledger was lost     deployer recover {deploy.service}\n"
+    named = DeployId.maybe(tagged)
+    if named is not None and named.service != deploy.service:
+        cure = (
+            f"To see how it stands       deployer status {named.service}\n"
             "If the tags are a copy     remove the deploy-* tags from it, then adopt again"
-        ),
+        )
+    else:  # of this ledger it would be live, or the service unknown
+        cure = (
+            f"If it moves to this ledger   deployer move {deploy.service}\n"
+            "If the tags are a copy       remove the deploy-* tags from it, then adopt again"
+        )
+    raise Refused(
+        f"{machine.id} carries the deploy-id {tagged}: it already belongs to that deploy", cure=cure
     )
 
 

@@ -106,7 +106,8 @@ def _nobody_takes_it(route: TrafficRoute, live: DeployId) -> Refused:
         )
     return Refused(
         f"no target group of {live} is found for {route.arn}: it was deleted, or never adopted",
-        cure=f"Make one that holds its machines, then   deployer adopt {name}",
+        cure=f"Make one that holds its machines, let it get the requests, then\n"
+        f"deployer move {name}",
     )
 
 

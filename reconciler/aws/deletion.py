@@ -18,7 +18,7 @@ from reconciler.aws.client.retry import AWS_BACKOFF, throttled_or_unclear
 from reconciler.aws.client.session import Aws
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear
 from reconciler.model.outcome import Outcome, OutcomeStatus
-from reconciler.model.resource import IMAGE, Resource
+from reconciler.model.resource import IMAGE, Resource, service_of
 from reconciler.util.backoff import Backoff
 
 _IN_THE_WAY = re.compile(r"InUse$|^DependencyViolation$|^OperationNotPermitted$")
@@ -144,7 +144,7 @@ def judged(resource: Resource, error: CloudError | AccessDenied) -> Outcome:
 def _by_others(resource: Resource, code: str) -> str:
     """What a person can do about a use or a protection that only people end; '' if it is none."""
     if code == "InvalidSnapshot.InUse":
-        beside = f"release beside it: deployer up … --despite {resource.id}"
+        beside = f"release beside it: deployer up {service_of(resource)} --despite {resource.id}"
         return f"deregister that image, if nobody needs it; or {beside}"
     if code == "OperationNotPermitted" and resource.kind == IMAGE:
         lift = f"aws ec2 disable-image-deregistration-protection --image-id {resource.id}"

@@ -129,10 +129,7 @@ class ElasticIpTraffic(Unprepared):
         """
         if route.odd or not set(route.holders) <= set(holders):
             whose = "" if route.odd else ", which was given it after the move was decided"
-            raise Refused(
-                f"{route}{whose}: the address is not moved",
-                cure=f"To move it all the same   deployer traffic {self.service} --follow",
-            )
+            raise Refused(f"{route}{whose}: the address is not moved")
 
     def _described(self) -> Raw:
         found = _addresses(self.aws, "allocation-id", [self.allocation])

@@ -174,7 +174,7 @@ def hold(asked: CliContext, id_: str, reason: str) -> None:
     if not reason.strip():
         raise ConfigError(
             "a reason is wanted: whoever finds the hold in a year will want it too",
-            cure="Once more     reconciler hold ID 'ticket 4711'",
+            cure=f"Once more     reconciler hold {id_} 'ticket 4711'",
         )
     set_hold(*_fleet(asked), id_, reason)
     value = {"id": id_, "hold": reason}
@@ -206,7 +206,7 @@ def unhold(asked: CliContext, id_: str) -> None:
 def release(context: click.Context, id_: str) -> None:
     """Take a hold off again: the old name of `unhold`."""
     context.ensure_object(CliContext).tell(
-        "`reconciler release ID` is now `reconciler unhold ID`; the old name goes with version 0.2"
+        f"`release` is now `reconciler unhold {id_}`; the old name goes with version 0.2"
     )
     context.invoke(unhold, id_=id_)
 

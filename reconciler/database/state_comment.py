@@ -214,7 +214,7 @@ def refuse_shut(memory: Memory, name: str) -> None:
     if memory.state is State.SHUT:
         raise Refused(
             f"database {name} is shut for writes: its memory alone says how to open it again",
-            cure=f"To open it     deployer thaw {memory.deploy.service}",
+            cure=f"To open it, and go on     deployer leave {memory.deploy.service}",
         )
 
 

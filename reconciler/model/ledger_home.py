@@ -18,6 +18,7 @@ from reconciler.model.reading import S3, LedgerAddress, decoded, unreadable
 
 # Parsed loosely: a ledger of a newer version, or a damaged one, claims its record as well.
 _RECORD = re.compile(r"\brecord=([^\s\"]+)")
+_LIVE = re.compile(r"\blive=([^\s\"]+)")
 _LIVE_AT = re.compile(r"\blive=\S+(?: via=\S+)?(?: ids=\S+)?(?: db=\S+)? at=([0-9.,]+)")
 
 
@@ -27,7 +28,7 @@ def at_home(address: LedgerAddress, ledger: Ledger) -> Ledger:
         raise _moved(address, ledger.moved)
     wanted = address.home
     if ledger.home is not None and wanted is not None and ledger.home != wanted:
-        raise _of_another(address, ledger.home, wanted)
+        raise _of_another(address, ledger, ledger.home, wanted)
     return ledger
 
 
@@ -64,9 +65,9 @@ def claimed_by(
     for arn in address.traffic:
         found = _open_ledger(neighbours, partial(_names, f'"traffic={arn}"'))
         if found:
-            return _taken(address, found, arn)
+            return _taken(arn, found, neighbours[found])
     found = owner(address.record, at, neighbours)
-    return _taken(address, found) if found else None
+    return _taken(address.record, found, neighbours[found]) if found else None
 
 
 def owner(record: str, at: Sequence[str], neighbours: Mapping[str, str]) -> str:
@@ -94,14 +95,17 @@ def _claims(text: str, record: str, at: Sequence[str]) -> bool:
     return live is not None and not set(at).isdisjoint(live[1].split(","))
 
 
-def _taken(address: LedgerAddress, name: str, what: str = "") -> Refused:
+def _taken(what: str, name: str, text: str) -> Refused:
     other = name.rpartition("/")[2] if name.startswith(S3) else name.partition("._deploy.")[0]
-    return Refused(
-        f"{what or address.record} belongs to the ledger {name} already: it is released as {other}",
-        cure=(
+    if live := _LIVE.search(text):
+        cure = (
             f"To release it          deployer up {other}\n"
-            f"If {other} is closed     deployer retire {other} --nobody-live ID"
-        ),
+            f"If {other} is closed     deployer retire {other} --nobody-live {live[1]}"
+        )
+    else:
+        cure = f"To release it          deployer up {other}"
+    return Refused(
+        f"{what} belongs to the ledger {name} already: it is released as {other}", cure=cure
     )
 
 
@@ -121,15 +125,21 @@ def _moved(address: LedgerAddress, to: str) -> LedgerUnknown:
     )
 
 
-def _of_another(address: LedgerAddress, is_: LedgerHome, wanted: LedgerHome) -> LedgerUnknown:
+def _of_another(
+    address: LedgerAddress, ledger: Ledger, is_: LedgerHome, wanted: LedgerHome
+) -> LedgerUnknown:
     service = address.service
     if (is_.account, is_.region) != (wanted.account, wanted.region):
         cure = (
             f"Correct `account` and `region` in services/{service}.toml, or rename the file: the "
-            "file's name is the service's.\n"
-            f"If {service} is to live elsewhere: close it here first, with the configuration that "
-            f"it has had:\ndeployer retire {service} --nobody-live ID"
+            "file's name is the service's."
         )
+        if ledger.live is not None:
+            cure = (
+                f"{cure}\nIf it is to live elsewhere, in a file of another name: close {service} "
+                "here first, with the configuration that it has had:\n"
+                f"deployer retire {service} --nobody-live {ledger.live.id}"
+            )
     elif is_.record == wanted.record:
         cure = (
             f"Correct `[traffic]` in services/{service}.toml.\n"

@@ -15,15 +15,10 @@ from reconciler.traffic.release_addresses import Machines, addresses_of, existin
 
 
 def cure(root: Root) -> str:
-    """What to do about a record that somebody moved or removed."""
+    """What to do about a record that somebody moved or removed: where there are `notes`."""
     service, live = root.home.service, root.ledger.live
-    if root.traffic is not None:
+    if root.traffic is not None or live is None:
         return f"To give traffic to who is live   deployer traffic {service} --follow"
-    if live is None:
-        return (
-            f"To accept what the record says   deployer adopt {service}\n"
-            f"To write the ledger anew         deployer recover {service}"
-        )
     return _cure_of_moved(root, live)
 
 

@@ -23,7 +23,8 @@ class Case:
 
     `first` is what the offer says that a person does before, or what it says to wait for; `later`
     what ends afterwards, and is no matter of this cure: an outage. `exits`: what the pasted
-    command ends with, where that outage lasts.
+    command ends with, where that outage lasts. `fill`: a word of the offer that is the user's, and
+    what a person writes for it.
     """
 
     made_by: str
@@ -33,11 +34,17 @@ class Case:
     first: Act = nothing
     later: Act = nothing
     exits: int = 0
+    fill: tuple[str, str] = ("", "")
 
     @property
     def name(self) -> str:
         """Its name among the tests."""
         return f"{self.made_by.rpartition('/')[2]}: {self.typed} > {self.pasted}"
+
+    @property
+    def filled_in(self) -> str:
+        """The command that is run."""
+        return self.pasted.replace(*self.fill) if self.fill[0] else self.pasted
 
     def offers(self) -> list[Offer]:
         """The offers of the inventory that this is."""

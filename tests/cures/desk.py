@@ -10,7 +10,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NoReturn
@@ -19,15 +19,19 @@ import pytest
 
 import deployer.release.up
 import deployer.wiring
+import reconciler.aws.tagging
+import reconciler.cli.daemon.iteration
 import reconciler.wiring.fleet_builder
 from deployer.ports import Ports
 from deployer.release.context import ReleaseContext
 from deployer.release.up import Step
 from reconciler.cli.shared import ended
-from reconciler.config.loader import Settings
+from reconciler.config.loader import Settings, load
 from reconciler.config.reconciler import Reconciler
 from reconciler.errors import ToolError
 from reconciler.model.reading import ARecord
+from reconciler.model.resource import Resource
+from reconciler.model.tags import HOLD
 from reconciler.ports.fleet import Fleet
 from tests.fakes.scene import Scene, service
 from tests.support.cures import GROUPS, ROOT
@@ -69,15 +73,26 @@ class Desk:
     changes: dict[str, Any] = field(default_factory=dict)
     placed: Callable[[Ports], Ports] = lambda ports: ports
     """What else is different in the configuration: where the record is."""
+    named: str = "shop"
+    """What the file of the service is called."""
+    after_exit: Callable[[], None] = lambda: None
+    config: Path | None = None
+    """Where the configuration is read from its files; None: it is made of `changes`."""
 
     def __post_init__(self) -> None:
         source = self.root / "source"
         source.mkdir()
         (source / "VERSION").write_text("v2")
         self.changes["code"] = {"source": str(source), "path": "/srv/shop"}
-        self.release_does(_fails)
+        self.release_begins()
         self.patch.setattr(deployer.wiring, "wired", lambda *_, **__: self.ports())
-        self.patch.setattr(reconciler.wiring.fleet_builder, "build_fleet", self._fleet)
+        for module in (reconciler.wiring.fleet_builder, reconciler.cli.daemon.iteration):
+            self.patch.setattr(module, "build_fleet", self._fleet)
+        self.patch.setattr(reconciler.aws.tagging, "hold", self._hold)
+
+    def release_begins(self) -> None:
+        """A release goes as far as its first step, as at first."""
+        self.release_does(_fails)
 
     def release_does(self, *acts: Callable[[ReleaseContext], str]) -> None:
         """The steps of a release from now on."""
@@ -86,13 +101,22 @@ class Desk:
 
     def ports(self) -> Ports:
         """What a command works with."""
-        return self.placed(self.scene.ports(**self.changes))
+        ports = self.scene.ports(**self.changes)
+        return self.placed(ports if self.named == "shop" else _named(ports, self.named))
+
+    def _hold(self, _: object, resource: Resource, reason: str) -> None:
+        self.scene.heap.change(resource.id, tags={HOLD: reason})
 
     def _fleet(self, *_: object) -> Fleet:
         return Fleet((self.ports().managed,))
 
     def _settings(self, _: object) -> Settings:
-        return Settings(self.root, {"shop": service(**self.changes)}, Reconciler())
+        if self.config is not None:
+            return load(self.config)
+        configured = {"shop": service(**self.changes)}
+        if self.named != "shop":
+            configured[self.named] = service(**self.changes, name=self.named)
+        return Settings(self.root, configured, Reconciler())
 
     def types(self, line: str) -> Screen:
         """Run a line as it stands, --yes where a terminal would be asked."""
@@ -109,6 +133,9 @@ class Desk:
         sys.setprofile(profile)
         try:
             code = ended(GROUPS[program], [*words, *yes], self._settings)
+        except SystemExit as left:  # at once, by a second Ctrl-C
+            code = left.code if isinstance(left.code, int) else 1
+            self.after_exit()
         finally:
             sys.setprofile(None)
             threading.setprofile(None)
@@ -121,6 +148,15 @@ def _names(called: set[CodeType]) -> Iterator[str]:
         file = Path(code.co_filename)
         if file.is_relative_to(ROOT):
             yield f"{file.relative_to(ROOT)}::{code.co_name}"
+
+
+def _named(ports: Ports, name: str) -> Ports:
+    """The same, of a file of another name: its ledger is another one."""
+    managed = ports.managed
+    address = replace(managed.address, service=name)
+    home = replace(managed.home, service=name, ledger=str(address))
+    configured = ports.service.model_copy(update={"name": name})
+    return replace(ports, service=configured, managed=replace(managed, address=address, home=home))
 
 
 def www_names(desk: Desk, address: str) -> None:

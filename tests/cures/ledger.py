@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deployer.ports import Ports
+from reconciler.aws.s3 import ledger_store
 from reconciler.database.state_comment import Memory
 from reconciler.errors import AccessDenied, CloudError
 from reconciler.model import tags as t
 from reconciler.model.ledger import Lease, LedgerHome
-from reconciler.model.reading import LedgerAddress
+from reconciler.model.reading import LedgerAddress, Reading
 from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.tags import AccountRegion
 from tests.cures.case import Case
 from tests.cures.desk import Desk, www_gone, www_names
 from tests.cures.lease import RUNS, counted, shut
@@ -28,6 +30,20 @@ def lost(desk: Desk) -> None:
     """Somebody has deleted the ledger's record."""
     counted(desk)
     desk.scene.ledgers.zone.texts.clear()
+
+
+def marked_deleted(desk: Desk) -> None:
+    """The ledger is an object in a bucket, on which somebody has put the mark of a deletion."""
+    lost(desk)
+    ledgers = desk.scene.ledgers
+    read, bucket = ledgers.read, LedgerAddress.in_bucket("s3://ledgers", "shop", HOME.record)
+
+    def read_marked(address: LedgerAddress) -> Reading:
+        if address.name not in ledgers.zone.texts:
+            raise ledger_store._deleted(bucket)
+        return read(address)
+
+    desk.patch.setattr(ledgers, "read", read_marked)
 
 
 def garbled(desk: Desk) -> None:
@@ -134,7 +150,8 @@ def placed(desk: Desk, place: str | LedgerAddress) -> None:
     def at(ports: Ports) -> Ports:
         old = ports.managed.address
         address = replace(old, record=place) if isinstance(place, str) else place
-        home = replace(ports.managed.home, ledger=str(address))
+        there = AccountRegion(address.account, address.region)
+        home = replace(ports.managed.home, ledger=str(address), place=there)
         return replace(ports, managed=replace(ports.managed, address=address, home=home))
 
     desk.placed = at
@@ -236,6 +253,7 @@ WHO, DRIFT = "deployer/commands/recover/who_is_live.py::", "reconciler/plan/reco
 HOMES = "reconciler/model/ledger_home.py::"
 CASES = (
     Case("deployer/checks/refusals.py::unknown", lost, UP, RECOVER),
+    Case("reconciler/aws/s3/ledger_store.py::_deleted", marked_deleted, UP, RECOVER),
     Case("deployer/output/status.py::unknown_cure", restored, "deployer status shop", RECOVER),
     Case("deployer/commands/recover/command.py::_held", held, RECOVER, f"{RECOVER} --end-lease"),
     Case(f"{DRIFT}_cure_of_moved", moved, UP, RECOVER, put_back),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from deployer.release.context import ReleaseContext
-from reconciler.database.state_comment import encode, parse
+from reconciler.database.state_comment import Memory, encode, parse
 from reconciler.errors import CannotConnect, CloudError, DatabaseError, ToolError
 from reconciler.machine.unit_control import Act, obey
 from reconciler.model import tags as t
@@ -17,6 +17,7 @@ from reconciler.model.tags import Label
 from tests.cures.case import Case
 from tests.cures.desk import UNDER_WAY, Desk, www_gone, www_names
 from tests.cures.lease import LIVE_DB, counted, leftovers
+from tests.fakes.elastic_ip import ALLOCATION, FakeElasticIp
 from tests.fakes.scene import ROLE
 from tests.support.shop_world import (
     CLEAN,
@@ -83,6 +84,29 @@ def sealed(desk: Desk) -> None:
     older.grants.clear()
 
 
+def bare(desk: Desk) -> None:
+    """The older release uses a database that people made, in which nobody may write."""
+    counted(desk)
+    server = desk.scene.server
+    del server.held[OLD_DB]
+    server.create("shop", ROLE, Memory(OLD, LEDGER, NOW))
+    server.held["shop"].comment = ""
+    server.held["shop"].grants.clear()
+    env = f"DATABASE_URL=postgresql://{ROLE}:pw@db:5432/shop\n"
+    desk.scene.reach.machine("i-9", "10.0.1.9").write("/etc/shop/env", env)
+
+
+def writable(desk: Desk) -> None:
+    """Its owner gives the application what it had."""
+    desk.scene.server.held["shop"].add_table("public.orders", 3)
+
+
+def carried(desk: Desk) -> None:
+    """The service writes files, and nobody knows which of them are new."""
+    counted(desk)
+    desk.changes.update(files="carry", carry=["/srv/shop/uploads"])
+
+
 def granted(desk: Desk) -> None:
     """Its owner gives the application what it had."""
     desk.scene.server.held[OLD_DB].add_table("public.orders", 3)
@@ -123,7 +147,8 @@ def _somebody_comes(run: ReleaseContext, desk: Desk) -> None:
     raise ToolError(UNDER_WAY)
 
 
-def _goes_live(run: ReleaseContext, desk: Desk) -> None:
+def goes_live(run: ReleaseContext, desk: Desk) -> None:
+    """Its commit."""
     live = run.start.reading.ledger.live
     desk.scene.ledgers.point(desk.scene.address, LIVE_AT)
     run.held.commit(run.deploy, ("10.0.1.51",), live.id if live else None)
@@ -134,7 +159,7 @@ def _goes_live(run: ReleaseContext, desk: Desk) -> None:
 
 
 def _goes_live_and_is_silent(run: ReleaseContext, desk: Desk) -> None:
-    _goes_live(run, desk)
+    goes_live(run, desk)
     desk.scene.reach.down["i-51"] = CannotConnect("no answer from 10.0.1.51:22", kind="refused")
 
 
@@ -232,6 +257,13 @@ def private_again(desk: Desk) -> None:
     desk.scene.ledgers.point(desk.scene.address, LIVE_AT)
 
 
+def moves_along(desk: Desk) -> None:
+    """The configuration says that the address moves with each release."""
+    scene, address = desk.scene, replace(desk.scene.managed.address, traffic=(ALLOCATION,))
+    traffic = FakeElasticIp(scene.heap, ["i-17"], addresses=(ELASTIC,))
+    scene.managed = replace(scene.managed, address=address, traffic=traffic)
+
+
 def new_unit(desk: Desk) -> None:
     """The configuration names a unit that the next release brings."""
     counted(desk)
@@ -300,6 +332,7 @@ CASES = (
     Case(f"{ROLLBACK}databases.py::_refuse_losses", written, BACK, f"{BACK} --discard-writes"),
     Case(f"{ROLLBACK}context.py::choose", rejected, BACK, f"{BACK} --to {OLD}"),
     Case(f"{ROLLBACK}start.py::_start", no_capacity, BACK, f"{BACK} --to {OLD}", room_again),
+    Case(f"{ROLLBACK}start.py::_start", no_capacity, BACK, f"{UP} --ref v1.4.2", room_again),
     Case(
         f"{ROLLBACK}command.py::_committed_after_all",
         undone_badly,
@@ -316,12 +349,14 @@ CASES = (
         f"deployer recover shop --database {OLD_DB}",
         granted,
     ),
+    Case(f"{ROLLBACK}databases.py::_refuse_sealed", bare, BACK, f"{BACK} --to {OLD}", writable),
+    Case(f"{ROLLBACK}files.py::_refuse_losses", carried, BACK, f"{BACK} --discard-writes"),
     Case("deployer/release/up.py::_tell_evidence", counted, UP, f"{UP} --keep-failed 1h"),
     Case("deployer/release/up.py::dirt_remains", makes(_somebody_comes), UP, SWEEP, left_alone),
     Case(
         "deployer/release/up.py::_after_commit", makes(_goes_live_and_is_silent), UP, SWEEP, heard
     ),
-    Case("deployer/output/summary.py::released", makes(_goes_live), UP, BACK),
+    Case("deployer/output/summary.py::released", makes(goes_live), UP, BACK),
     Case(
         "deployer/output/journal/history.py::history_lines", counted, "deployer history shop", BACK
     ),
@@ -346,6 +381,13 @@ CASES = (
         UP,
         "deployer recover shop",
         private_again,
+    ),
+    Case(
+        "deployer/checks/live_traffic.py::refuse_elastic_ip",
+        elastic,
+        UP,
+        "deployer move shop",
+        moves_along,
     ),
     Case(
         "deployer/checks/live_units.py::judged", new_unit, UP, f"{UP} --despite shop-mail.service"

@@ -13,7 +13,18 @@ import pytest
 
 from reconciler.model.resource import INSTANCE
 from reconciler.model.tags import ID
-from tests.cures import databases, elsewhere, homes, lease, ledger, sweeps, traffic
+from tests.cures import (
+    begun,
+    databases,
+    edges,
+    elsewhere,
+    homes,
+    lease,
+    ledger,
+    persons,
+    sweeps,
+    traffic,
+)
 from tests.cures.case import EVERY, Case, first_line
 from tests.cures.desk import Desk
 from tests.support.cures import ROOT
@@ -25,6 +36,9 @@ CASES: tuple[Case, ...] = (
     *sweeps.CASES,
     *databases.CASES,
     *traffic.CASES,
+    *persons.CASES,
+    *begun.CASES,
+    *edges.CASES,
 )
 
 
@@ -45,8 +59,9 @@ def test_the_pasted_cure_helps(desk: Desk, case: Case) -> None:
     answer = desk.types(case.typed)
     assert case.offers(), f"not in the inventory: {case.made_by} | {case.pasted}"
     assert case.made_by.endswith("::") or case.made_by in answer.called, answer.text
-    pasted = case.pasted.replace("{adopted}", adopted(desk))
-    offered = rf"(?:^|\s|`){re.escape(pasted)}(?:$|\s\s|`|,)"
+    pasted = case.filled_in.replace("{adopted}", adopted(desk))
+    shown = case.pasted.replace("{adopted}", adopted(desk))
+    offered = rf"(?:^|\s|`){re.escape(shown)}(?:$|\s\s|`|,)"
     assert re.search(offered, answer.text, re.MULTILINE), answer.text
     case.first(desk)
     done = desk.types(pasted)

@@ -20,7 +20,6 @@ from reconciler.machine.shell import read_from
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live
 from reconciler.model.resource import INSTANCE, RDS, TARGET_GROUP, Resource
-from reconciler.plan.service_plan import SHUT
 from reconciler.util.concurrency import side_by_side
 
 
@@ -45,18 +44,8 @@ def refuse_unsettled(ports: Ports, seen: ServiceState, ledger: Ledger) -> Live:
             f"a release of {name} is not finished ({why})",
             cure=f"To finish it            reconciler sweep --service {name}",
         )
-    _refuse_shut(seen, live.id)
     _refuse_old_groups(seen)
     return live
-
-
-def _refuse_shut(seen: ServiceState, live: DeployId) -> None:
-    database = seen.database(live)
-    if database is not None and database.state == SHUT:
-        raise Refused(
-            f"database {database.name} is shut for writes",
-            cure=f"To open it              deployer thaw {live.service}",
-        )
 
 
 def _refuse_old_groups(seen: ServiceState) -> None:

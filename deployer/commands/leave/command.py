@@ -142,7 +142,10 @@ def _strip(ports: Ports, wanted: Leaving) -> str:
     owner = wanted.new.database_of(wanted.live.id)
     act = ports.managed.fenced_act(gen, owner, wanted.new.was)
     for database in (one for one in wanted.resources if one.kind == DATABASE):
-        ports.managed.reach.databases().disown(database.name, act)
+        server = ports.managed.reach.databases()
+        if server.is_shut(database.name):  # by a late order: it serves on, and takes writes
+            server.thaw(database.name, act)
+        server.disown(database.name, act)
     for resource in sorted(wanted.resources, key=_order):
         _untag(ports, resource)
     return checked

@@ -124,7 +124,7 @@ def _inside(ports: Ports, reading: Reading, ledger: Ledger, found: tuple[Resourc
         reading = seen_through(ports, reading)  # the address that stays a machine's own
         live = as_traffic_finds_it(reading, live, found)
         ledger = found_alike(live, ledger)
-    _refuse_other_place(ports, ledger, found)
+    _refuse_other_place(ports, ledger, live, found)
     _refuse_pointed_elsewhere(reading, live)
     refuse_claimed(ports.managed, live.at)
     new = ledger if ledger.home == wanted else ledger_transitions.rename(ledger, wanted, live)
@@ -148,7 +148,7 @@ def _elsewhere(ports: Ports, store: LedgerStore, found: tuple[Resource, ...], ne
     live = _live(ports, ledger)
     _refuse_other_traffic(ports, old)
     new = seen_through(ports, new, live.at)
-    _refuse_other_place(ports, ledger, found)
+    _refuse_other_place(ports, ledger, live, found)
     _refuse_moved_record(seen, live)
     _refuse_pointed_elsewhere(new, live)
     refuse_claimed(ports.managed, live.at)
@@ -217,7 +217,9 @@ def _live(ports: Ports, ledger: Ledger, *, here: bool = False) -> Live:
     return ledger.live
 
 
-def _refuse_other_place(ports: Ports, ledger: Ledger, found: tuple[Resource, ...]) -> None:
+def _refuse_other_place(
+    ports: Ports, ledger: Ledger, live: Live, found: tuple[Resource, ...]
+) -> None:
     """Refuse another account or region: machines cannot move there.
 
     A ledger of an older version does not name its account and region: its live must be seen here.
@@ -236,8 +238,8 @@ def _refuse_other_place(ports: Ports, ledger: Ledger, found: tuple[Resource, ...
         f"{name} is live in {home.account}/{home.region}, the configuration says {place}: a move "
         "changes record and zone, not where the machines are",
         cure=(
-            f"To begin anew there: close it here first, with the configuration that it has had\n"
-            f"deployer retire {name} --nobody-live ID"
+            f"To begin anew there, in a file of another name: close {name} here first, with the "
+            f"configuration that it has had\ndeployer retire {name} --nobody-live {live.id}"
         ),
     )
 

@@ -111,12 +111,13 @@ def _start(run: RollbackContext, ids: Sequence[str]) -> None:
     except CloudError as error:
         if error.code != NO_CAPACITY:
             raise
-        name = run.ports.service.name
+        name, release = run.ports.service.name, run.release(run.target.id)
+        ref = "" if release == str(run.target.id) else f" --ref {release}"
         raise CloudError(
             f"AWS has no capacity to start {', '.join(ids)}; what is live serves on, untouched",
             code=error.code,
             cure=f"Try again in a while      deployer rollback {name} --to {run.target.id}\n"
-            f"Or release it anew       deployer up {name} --ref REF",
+            f"Or release it anew       deployer up {name}{ref}",
         ) from error
 
 

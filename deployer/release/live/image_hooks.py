@@ -217,14 +217,14 @@ class ImageHooks:
             raise
 
 
-def refuse_let_go(state: str, hooks: Image, *, reboots: bool) -> None:
+def refuse_let_go(service: str, state: str, hooks: Image, *, reboots: bool) -> None:
     """Refuse the image if live changed before CreateImage answered. Raises ToolError."""
     if state == ARMED or (state == GONE and reboots):
         return
     if state == GONE:
         raise ToolError(
             "the live machine restarted while its image was made: the image is not used",
-            cure="To try again      deployer up SERVICE",
+            cure=f"To try again      deployer up {service}",
         )
     limit = format_duration(hooks.max_stopped)
     raise ToolError(

@@ -15,6 +15,7 @@ from deployer.checks.ledger_room import LONGEST_ADDRESS, refuse_full
 from deployer.checks.leftovers import dirt_lines
 from deployer.checks.live_traffic import refuse_elastic_ip, refuse_group_member
 from deployer.checks.live_units import check_live
+from deployer.checks.other_names import refuse_claimed
 from deployer.checks.record_place import elsewhere_notes, refuse_elsewhere
 from deployer.checks.served import refuse_strangers
 from deployer.checks.service_state import NOT_OURS, ServiceState, survey
@@ -31,7 +32,7 @@ from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Cutover, Live, Via
-from reconciler.model.ledger_home import claimed_by, settle
+from reconciler.model.ledger_home import settle
 from reconciler.model.reading import Reading
 from reconciler.model.resource import DATABASE, INSTANCE
 from reconciler.plan.circuit_breaker import Breaker
@@ -198,12 +199,11 @@ def _refuse_first(run: ReleaseInputs, reading: Reading) -> None:
             "release has nobody to take it over from",
             cure=f"To bring what serves under a ledger   deployer adopt {service.name}",
         )
+    # Before `no_ledger`, which offers to adopt: what another ledger has is not to be adopted.
+    refuse_claimed(managed, reading.a.addresses if reading.a else ())
     if reading.a is not None:
         raise refusals.no_ledger(service.name, service.record, reading.a.addresses)
     refuse_elsewhere(run.ports, reading)
-    taken = claimed_by(managed.address, (), managed.ledgers.neighbours(managed.address))
-    if taken is not None:
-        raise taken
     if service.instance.image is None:
         raise ConfigError(
             f"{service.name} has no live machine to clone and no image to begin from",

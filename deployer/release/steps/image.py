@@ -47,7 +47,7 @@ def image(run: ReleaseContext) -> str:
         _create(run, order)
     finally:
         state = _let_go(run, hooks, live)
-    refuse_let_go(state, service.image, reboots=not order.no_reboot)
+    refuse_let_go(service.name, state, service.image, reboots=not order.no_reboot)
     _wait(run)
     reboot = "no reboot" if order.no_reboot else "rebooted"
     return f"{run.created.image} of {live.id}, {reboot}"

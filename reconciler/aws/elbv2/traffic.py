@@ -125,8 +125,7 @@ class TargetGroupTraffic:
         if moved:
             raise Refused(
                 f"{short(route)} sends requests to {moved}, which had none when the switch was "
-                "decided: it is not switched",
-                cure=f"To switch it all the same   deployer traffic {self.service} --follow",
+                "decided: it is not switched"
             )
         return forward_action.switched(now, group)
 
@@ -219,8 +218,7 @@ def take_out(routes: Routes, route: str, service: str, group: str) -> None:
         if now and not left:
             raise Refused(
                 f"{short(group)} is the only target group of {short(route)}: AWS deletes none that "
-                "is in use",
-                cure="let the route forward to another group first, then: reconciler sweep",
+                "is in use; let the route forward to another group first"
             )
         return left
 

@@ -166,8 +166,7 @@ class ClaimedRecordTraffic(Unprepared):
         if why or not set(route.holders) <= set(holders):
             raise Refused(
                 f"{self._name} {why or 'was changed after the switch was decided'}: it is not "
-                "switched",
-                cure=f"To switch it all the same   deployer traffic {self.ledger.service} --follow",
+                "switched"
             )
 
     def _route(self, state: RecordState) -> TrafficRoute:

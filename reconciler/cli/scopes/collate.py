@@ -42,7 +42,7 @@ def collate(asked: CliContext, place: str, report: str | None) -> int:
 
     expected = [str(scope) for scope in every_scope(*connected(asked))]
     results, unreadable = _results(open_place(place))
-    found = collation.collate(expected, results, datetime.now(UTC), unreadable)
+    found = collation.collate(expected, results, datetime.now(UTC), place, unreadable)
     answer = collation_json(found)
     if report is not None:
         objects, name = open_file(report)

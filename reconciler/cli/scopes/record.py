@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -99,10 +100,12 @@ class Record:
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     result: ScopeResult | None = None
 
-    def begun(self) -> ScopeResult:
-        """What stands in the place of an earlier result meanwhile, and if this sweep is killed."""
+    def begun(self, place: str) -> ScopeResult:
+        """What stands in `place` of an earlier result meanwhile, and if this sweep is killed."""
         why = "its sweep began and has not ended: it is under way, or was killed"
-        return self._result(Exit.DIRT, why, f"To sweep it   reconciler sweep --scope {self.scope}")
+        file = shlex.quote(place)
+        again = f"To sweep it   reconciler sweep --scope {self.scope} --result {file}"
+        return self._result(Exit.DIRT, why, again)
 
     def done(self, code: Exit | int, swept: SweepResult, prices: Prices) -> None:
         """The sweep has ended."""
@@ -156,8 +159,8 @@ def recorded(edges: Edges, said: Scoped, run: RunFiles | None) -> Iterator[Recor
         edges.zone_rate = ZONE_RATE / said.workers
     record = Record(cell, Calls(), run.name if run is not None else "")
     edges.on_answer = record.calls.heard
-    if place is not None:
-        place[0].put(place[1], results.encode(record.begun()))
+    if place is not None and said.result is not None:
+        place[0].put(place[1], results.encode(record.begun(said.result)))
     try:
         yield record
     except (ToolError, Interrupted) as error:

@@ -50,7 +50,7 @@ def drop(
         return
     raise Refused(
         f"database {name} is in use again and again: stop what connects to it ({busy})",
-        cure="Then     reconciler sweep",
+        cure=f"Then     reconciler sweep --service {act.deploy.service}",
     ) from busy
 
 

@@ -5,6 +5,7 @@ A scope without a result was not swept, whatever the others say: unknown is not 
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,22 +92,27 @@ def collate(
     expected: Iterable[str],
     results: Sequence[ScopeResult],
     now: datetime,
+    place: str,
     unreadable: Mapping[str, str] | None = None,
 ) -> Collation:
-    """Join results. `expected` are the scopes of the run; `unreadable` files, each with why."""
+    """Join results. `expected` are the scopes of the run; `unreadable` files, each with why.
+
+    `place` is the folder of the results, where that of a scope that is swept again belongs.
+    """
     wanted = sorted(set(expected))
     newest: dict[str, ScopeResult] = {}
     for result in sorted(results, key=lambda one: one.ended):
         newest[result.scope] = result
-    rows = [_row(scope, newest.get(scope), now) for scope in wanted]
+    rows = [_row(scope, newest.get(scope), now, place) for scope in wanted]
     rows += [
         ScopeRow(name, ScopeStatus.FAILED, why) for name, why in sorted((unreadable or {}).items())
     ]
     return Collation(tuple(rows), tuple(sorted(set(newest) - set(wanted))))
 
 
-def _row(scope: str, result: ScopeResult | None, now: datetime) -> ScopeRow:
-    again = f"To sweep it   reconciler sweep --scope {scope}"
+def _row(scope: str, result: ScopeResult | None, now: datetime, place: str) -> ScopeRow:
+    file = f"{place.rstrip('/')}/{scope.replace('/', '_')}.json"
+    again = f"To sweep it   reconciler sweep --scope {scope} --result {shlex.quote(file)}"
     if result is None:
         return ScopeRow(scope, ScopeStatus.MISSING, "it has no result", again)
     if now - result.ended > MAX_AGE:
@@ -120,7 +126,9 @@ def _row(scope: str, result: ScopeResult | None, now: datetime) -> ScopeRow:
     else:
         why = result.message or ("" if result.exit == 0 else "something is left")
         status = ScopeStatus.DIRTY if result.exit else ScopeStatus.CLEAN
-    return ScopeRow(scope, status, why, result.cure or (again if why else ""), result)
+    # What a sweep offers does not write the result that is joined here.
+    cures = (result.cure if not again.startswith(result.cure) else "", again)
+    return ScopeRow(scope, status, why, "\n".join(filter(None, cures)) if why else "", result)
 
 
 def _reads(row: ScopeRow) -> Sequence[Read]:

@@ -61,7 +61,7 @@ def decode(body: bytes) -> ScopeResult:
         known = document["format"] == FORMAT
         version = document["version"] if known else VERSION
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ConfigError("this is not the result of a scope", cure=RESULT_CURE) from error
+        raise ConfigError("this is not the result of a scope") from error
     if version != VERSION:
         raise ConfigError(
             f"this result is of version {str(version)[:20]}, we know {VERSION}",
@@ -70,7 +70,7 @@ def decode(body: bytes) -> ScopeResult:
     try:
         return _result(document if known else {})
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError("this is not the result of a scope", cure=RESULT_CURE) from error
+        raise ConfigError("this is not the result of a scope") from error
 
 
 def _result(document: Mapping[str, Any]) -> ScopeResult:
@@ -93,6 +93,3 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("a text is wanted")
     return value
-
-
-RESULT_CURE = "To make one   reconciler sweep --scope ACCOUNT/REGION --result FILE"

@@ -33,7 +33,7 @@ def result(scope: str, code: int = 0, **answer: Any) -> ScopeResult:
 
 def test_everything_swept_and_nothing_left() -> None:
     """Complete and clean; what was removed and the calls are added up."""
-    found = collate([A, B], [result(A), result(B)], NOW)
+    found = collate([A, B], [result(A), result(B)], NOW, "results")
     assert (found.clean, found.incomplete, found.calls) == (True, False, 6)
     lines = collation_lines(found)
     assert lines[0] == "2 scopes: 2 clean"
@@ -56,7 +56,7 @@ def test_everything_swept_and_nothing_left() -> None:
 )
 def test_one_scope_is_enough(other: ScopeResult | None, status: ScopeStatus, why: str) -> None:
     """A scope that failed or is missing makes the run incomplete; what is left makes it unclean."""
-    found = collate([A, B], [result(A), *([other] if other else [])], NOW)
+    found = collate([A, B], [result(A), *([other] if other else [])], NOW, "results")
     [bad] = [one for one in found.rows if one.status is not ScopeStatus.CLEAN]
     assert (bad.scope, bad.status, why in bad.why) == (B, status, True)
     assert not found.clean
@@ -67,7 +67,7 @@ def test_one_scope_is_enough(other: ScopeResult | None, status: ScopeStatus, why
 
 def test_a_scope_without_an_answer_is_a_row_that_was_not_read() -> None:
     """The joined table never says that all was read."""
-    found = collate([A, B], [result(A)], NOW)
+    found = collate([A, B], [result(A)], NOW, "results")
     assert {read.status for read in found.reads} == {ReadStatus.READ, ReadStatus.FAILED}
     assert not any(line.startswith("read all") for line in collation_lines(found))
     assert sum(line.startswith("  222233334444") for line in collation_lines(found)) == 1
@@ -76,12 +76,14 @@ def test_a_scope_without_an_answer_is_a_row_that_was_not_read() -> None:
 def test_the_newest_result_of_a_scope_counts() -> None:
     """A scope that was swept again after a failure is clean."""
     old = replace(result(A, 4, completeness=[]), ended=NOW - timedelta(hours=1))
-    assert collate([A], [result(A), old], NOW).clean
+    assert collate([A], [result(A), old], NOW, "results").clean
 
 
 def test_a_file_that_is_no_result_makes_the_run_incomplete() -> None:
     """It may have been the result of a scope; a scope of nobody is named."""
-    found = collate([A], [result(A), result(B)], NOW, {"x.json": "this is not the result"})
+    found = collate(
+        [A], [result(A), result(B)], NOW, "results", {"x.json": "this is not the result"}
+    )
     assert found.incomplete
     assert found.unexpected == (B,)
     assert "  not configured any more: 222233334444/us-east-1" in collation_lines(found)
