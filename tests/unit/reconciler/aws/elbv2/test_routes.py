@@ -49,9 +49,8 @@ def test_rule_11_a_group_that_got_the_requests_after_the_decision_keeps_them(api
     (route,) = traffic.read().routes
     another = made.make("another", OURS)
     made.forward({made.group: 0, another: 1})
-    with pytest.raises(Refused, match="which had none when the switch was decided") as refused:
+    with pytest.raises(Refused, match="which had none when the switch was decided"):
         traffic.switch(made.listener, group, route.holders)
-    assert "deployer traffic shop --follow" in refused.value.cure
     (now,) = traffic.read().routes
     assert [share.group for share in now.serving] == [another.rpartition(":")[2]]
 

@@ -36,9 +36,10 @@ def late(workers: Workers) -> None:
 
 
 def twice(workers: Workers) -> None:
-    """It was read again after them."""
+    """It was read again after them, and there was more."""
     workers.inventories()
     workers.ledgers()
+    workers.estate.disk("shop", workers.shop)
     workers.run("inventory", "--scope", HOME, "--run", str(workers.place))
 
 
