@@ -22,8 +22,8 @@ from reconciler.model.tags import AccountRegion
 from reconciler.ports.fleet import Fleet, OtherPlaces
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.scopes.cell import ScopeCell
-from reconciler.sweep.snapshot import unread
-from reconciler.util.concurrency import side_by_side
+from reconciler.sweep.snapshot import CROWD, each, unread
+from reconciler.util.gc_tuning import share_heaps
 from reconciler.wiring.edges import Edges
 
 ANY = "resource"
@@ -154,7 +154,9 @@ def _enter(edges: Edges, accounts: Mapping[str, str], failed: _Failures) -> None
             return error
         return None
 
-    answers = side_by_side(list(accounts), enter)
+    if len(accounts) > CROWD:
+        share_heaps()
+    answers = each(list(accounts), enter)
     failed.accounts |= {
         one: error for one, error in zip(accounts, answers, strict=True) if error is not None
     }

@@ -32,11 +32,15 @@ T = TypeVar("T")
 
 
 class Reads:
-    """The reads of one scan; `calls` counts all answers, `pages_read` those of listings."""
+    """The reads of one scan; `calls` counts all answers, `pages_read` those of listings.
+
+    The account is checked at once, the client is made for the first call: of a thousand clean
+    scopes nothing is described. Raises as `Aws` says.
+    """
 
     def __init__(self, aws: Aws) -> None:
+        aws.verify()
         self.place = aws.place
-        self.client: Any = aws.ec2
         self.aws = aws
         self.calls = 0
         self.pages_read = 0
@@ -100,7 +104,7 @@ class Reads:
         """One unpaged read."""
         self.calls += 1
         with calling(f"ec2:{camel(operation)}"):
-            answer: dict[str, Any] = getattr(self.client, operation)(**request)
+            answer: dict[str, Any] = getattr(self.aws.ec2, operation)(**request)
         return answer
 
 

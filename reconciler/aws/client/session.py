@@ -106,6 +106,7 @@ class _Account:
             return session_end(self._authorised().get_credentials())
 
     def _check(self, meanwhile: Callable[[], object]) -> None:
+        RECENT.passed()
         sts = cast("STSClient", self.client("sts", self._region, READS))
         beside = begun(meanwhile)
         with calling(f"sts:AssumeRole {self._role}" if self._role else "sts:GetCallerIdentity"):
@@ -259,6 +260,7 @@ class _Assumed(CredentialProvider):
         def client(service: str, **keys: str) -> Any:
             # It creates nothing, so it is retried like a read.
             session: Any = _new_session(profile)
+            RECENT.passed()
             return session.create_client(service, region_name=region, config=READS, **keys)
 
         fetcher = AssumeRoleCredentialFetcher(

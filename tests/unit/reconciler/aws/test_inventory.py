@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from botocore.session import Session
 
+from reconciler.aws.client.session import Aws
 from reconciler.aws.inventory import Ec2Inventory
 from reconciler.aws.kinds import BY_NAME
+from reconciler.errors import AccessDenied
 from reconciler.gc import ownership
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.coverage import ReadStatus
@@ -195,6 +198,27 @@ def test_what_cannot_be_read_is_a_gap(
     assert {gap.kind for gap in found.gaps} == kinds
     assert all(code in gap.reason for gap in found.gaps)
     assert not {one.kind for one in found.resources} & kinds
+
+
+def test_nothing_is_described_without_a_client(
+    heap: Ec2Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clean scope is read by its index alone: it has a row for every kind, and makes no client.
+
+    Whose credentials these are is asked all the same.
+    """
+    monkeypatch.setattr(Session, "create_client", no_client)
+    found = heap.describe_groups({})
+    assert {one.kind for one in found.reads} == set(BY_NAME)
+    assert (found.resources, found.gaps) == ((), ())
+    monkeypatch.undo()
+    with pytest.raises(AccessDenied, match="wrong account"):
+        Ec2Inventory(Aws(replace(PLACE, account="999999999999"))).describe_groups({})
+
+
+def no_client(_: Session, service: str, **__: object) -> None:
+    """In the place of botocore's, where none is wanted."""
+    raise AssertionError(f"a client for {service}")
 
 
 def test_gone_things_are_missing(api: Api, heap: Ec2Inventory) -> None:

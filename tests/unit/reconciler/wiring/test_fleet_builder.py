@@ -12,6 +12,7 @@ from reconciler.model.coverage import EVERYWHERE, INDEX, LEDGER, ReadStatus, mer
 from reconciler.model.tags import AccountRegion
 from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import make_plan
+from reconciler.sweep.snapshot import CROWD
 from tests.support.aws_api import PLACE, Api
 from tests.support.estate import HERE, ROLE, ROLES, THERE, Estate
 
@@ -214,3 +215,20 @@ def test_nothing_configured_is_nothing_to_delete(estate: Estate) -> None:
     assert seen.empty
     assert set(ids) <= {one.resource.id for one in seen.strangers}
     assert not any(one.collect for one in seen.strangers)
+
+
+@pytest.mark.parametrize(("accounts", "told"), [(CROWD, 0), (CROWD + 1, 1)])
+def test_of_very_many_accounts_the_threads_share_heaps(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, accounts: int, told: int
+) -> None:
+    """They would keep what each thread's largest page took; a few accounts are not worth it."""
+    said: list[bool] = []
+    monkeypatch.setattr("reconciler.wiring.fleet_builder.share_heaps", lambda: said.append(True))
+    others = [f"{300000000000 + number}" for number in range(accounts - 1)]
+    estate.service("shop")
+    estate.sweep(f'accounts = {[HERE, *others]}\nregions = ["eu-west-1"]\n'.replace("'", '"'))
+    estate.zone(HERE)
+    found = estate.build()
+    assert [one.name for one in found.services] == ["shop"]
+    assert len(found.other_places.gaps) == accounts - 1
+    assert len(said) == told

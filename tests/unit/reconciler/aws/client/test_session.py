@@ -14,7 +14,7 @@ from botocore.exceptions import UnknownServiceError
 from botocore.loaders import JSONFileLoader, Loader
 from botocore.session import Session
 
-from reconciler.aws.client.service_loader import LOADER, PlainJson
+from reconciler.aws.client.service_loader import LOADER, Descriptions, PlainJson
 from reconciler.aws.client.session import Aws
 from reconciler.aws.ssm_secrets import from_ssm
 from reconciler.errors import AccessDenied, CloudError, ConfigError
@@ -156,3 +156,37 @@ def test_a_service_is_found_without_a_look_at_all_the_others() -> None:
     )
     with pytest.raises(UnknownServiceError, match=r"no-such.*dynamodb"):
         LOADER.load_service_model("no-such", "service-2")
+
+
+def test_a_description_that_many_threads_want_is_read_once() -> None:
+    """While one reads it the others wait for it; another description's readers do not wait."""
+    read: list[str] = []
+    reading, may_end = threading.Event(), threading.Event()
+
+    class Slow(PlainJson):
+        def load_file(self, file_path: str) -> Any:
+            name = Path(file_path).parent.parent.name
+            if Path(file_path).name == "service-2":
+                read.append(name)
+                if name == "sts":
+                    reading.set()
+                    assert may_end.wait(10)
+            return super().load_file(file_path)
+
+    loader = Descriptions(file_loader=Slow())
+    models: list[object] = []
+    threads = [
+        threading.Thread(
+            target=lambda: models.append(loader.load_service_model("sts", "service-2"))
+        )
+        for _ in range(4)
+    ]
+    for one in threads:
+        one.start()
+    assert reading.wait(10)
+    assert loader.load_service_model("sns", "service-2")
+    may_end.set()
+    for one in threads:
+        one.join(10)
+    assert sorted(read) == ["sns", "sts"]
+    assert (len(models), len({id(one) for one in models})) == (4, 1)
