@@ -49,14 +49,14 @@ whatever else this computer did: only rows of one pair are to be compared.
 
 _CAUSES = """\
 
-Where a goal is missed, and why:
+What is still waited for:
 
 - `up` asks some things twice, one after the other: who stands at the record's addresses and what
   disks he has, before the lease and, to copy him as he is, again under it; and a sweep follows it,
   which reads the index once more after it has shown the new machines. Each step reads for itself.
-- `status` waits for four calls in a row, whatever is seen here: who, the zone beside the index and
-  the database's address, the things, the ledger. A test of `deployer status` holds every call until
-  all of its stage are there.
+- `status` waits for four calls in a row: who, the zone beside the index and the database's address,
+  the things, the ledger. A test of `deployer status` holds every call until all of its stage are
+  there. A busy computer that sends one of them late makes it look like five.
 - The round trips of SSH are in the rest: what waits for what there is not computed.
 """
 
