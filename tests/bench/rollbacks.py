@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 from deployer.sandbox.control.client import Sandbox
-from deployer.sandbox.control.options import BALANCER, RECORD
+from deployer.sandbox.control.options import BALANCER, ELASTIC, RECORD
 from tests.bench.page import table
 from tests.bench.traffic import sandboxes
 from tests.bench.traffic_clients import ROW_HEAD, Resolver, TimedClients, Writes, row, writes
@@ -20,7 +20,7 @@ from tests.support.company import Company
 
 PAIRS = 2
 PREVIOUS, LIVE = "v1.5.0", "v1.7.0"
-KINDS = {"record": RECORD, "target-group": BALANCER}
+KINDS = {"record": RECORD, "target-group": BALANCER, "elastic-ip": ELASTIC}
 STATES = ("running", "parked")
 PARKED_AFTER = 25 * 60
 """Minutes until the connections of a release are drained and its machine is parked."""
@@ -85,9 +85,10 @@ def _rolled_back(box: Sandbox, state: str) -> Rollback:
     company.adopt()
     company.up(PREVIOUS)
     (address,) = said(company).at
+    machine = str(instance_at(company, address)["InstanceId"])  # an Elastic IP moves on
     company.up(LIVE)
     if state == "parked":
-        _park(company, address)
+        _park(company, machine)
     clients = TimedClients(resolver=Resolver(box.state().dns))
     with clients.at_work():
         began = time.monotonic()
@@ -107,11 +108,12 @@ def _drain_fast(company: Company) -> None:
         elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=delay)
 
 
-def _park(company: Company, address: str) -> None:
+def _park(company: Company, machine: str) -> None:
     let_time_pass(company, minutes=PARKED_AFTER)
 
     def parked() -> bool:
         company.ok("reconciler", "sweep")
-        return bool(instance_at(company, address)["State"]["Name"] == "stopped")
+        states = {one["InstanceId"]: one["State"]["Name"] for one in company.instances()}
+        return bool(states[machine] == "stopped")
 
     wait_for(parked, "the machine is parked", PATIENCE)
