@@ -106,7 +106,7 @@ class Hooks:
     def _decided(self, world: World) -> World:
         state = world.timer or GONE
         try:
-            self.rules.used(state, HOOKS, reboots=self.scenario.reboots)
+            self.rules.used("shop", state, HOOKS, reboots=self.scenario.reboots)
         except ToolError:
             return world._replace(stopped=False, timer="", image="discarded")
         return world._replace(stopped=False, timer="", image="used")

@@ -444,7 +444,7 @@ def test_a_shut_database_is_not_disowned(world: World, name: str) -> None:
     world.server.shut(name, act(5), ["app"], 2)
     with pytest.raises(Refused, match="is shut for writes") as refused:
         world.server.disown(name, act(6))
-    assert "deployer thaw" in refused.value.cure
+    assert "deployer leave" in refused.value.cure
     assert world.server.is_shut(name)
 
 
