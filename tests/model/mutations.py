@@ -210,9 +210,9 @@ def believes_all(address: LedgerAddress, ledger: Ledger) -> Ledger:
     return ledger
 
 
-def uses_all(state: str, hooks: Image, *, reboots: bool) -> None:
+def uses_all(service: str, state: str, hooks: Image, *, reboots: bool) -> None:
     """Uses the image, however live stood when it was made."""
-    del state, hooks, reboots
+    del service, state, hooks, reboots
 
 
 def believes_the_disk(disk: Disk, instance: str) -> frozenset[str]:
