@@ -199,7 +199,6 @@ def serving(home: Path) -> Iterator[SshServer]:
 async def _end(server: SshServer) -> None:
     for acceptor in server.acceptors:
         acceptor.close()
-        await acceptor.wait_closed()
     sessions = {child.pid for child in server.children}
     # Not by group: `timeout` makes one of its own.
     for pid in psutil.pids():
@@ -209,6 +208,8 @@ async def _end(server: SshServer) -> None:
     for connection in server.connections:
         connection.abort()
         await connection.wait_closed()
+    for acceptor in server.acceptors:
+        await acceptor.wait_closed()  # from Python 3.12 on until no connection is left
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
         await asyncio.wait(others, timeout=0.5)
