@@ -31,9 +31,9 @@ CREATE ROLE locked LOGIN;
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _roles(cluster: Cluster) -> None:
-    """Roles as servers of several services have them."""
+    """Roles as servers of several services have them. Once: a worker may come back to this file."""
     cluster.execute("postgres", ROLES, "root")
 
 
@@ -201,7 +201,7 @@ GRANT rds_superuser TO master;
 """The first login of an RDS server."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def master(cluster: Cluster) -> PostgresServer:
     """The edge as such a login, which has made the application's role itself."""
     cluster.execute("postgres", MASTER, "root")
