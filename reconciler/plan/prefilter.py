@@ -192,12 +192,8 @@ def _want_machines_at_rest(
     Where their app is to be stopped and they run on, the tag alone says whether that was done.
     """
     for deploy, stage in service.stages.items():
-        name = str(deploy)
-        if stage is Standby.PARKED or any(
-            reached(group.units) < stage
-            for group in tag_summary.groups
-            if group.kind == INSTANCE and group.deploy == name
-        ):
+        machines = _machines(deploy, tag_summary)
+        if stage is Standby.PARKED or any(reached(group.units) < stage for group in machines):
             _want_machines(deploy, tag_summary, wanted, plain)
 
 
@@ -219,12 +215,17 @@ def _want_machines(
     plain: dict[tuple[DeployId, str], int],
 ) -> None:
     plain.pop((deploy, INSTANCE), None)
+    wanted.update(_machines(deploy, tag_summary))
+
+
+def _machines(deploy: DeployId, tag_summary: TagSummary) -> dict[Group, Sequence[str]]:
+    """The machines of one deploy."""
     name = str(deploy)
-    wanted.update(
-        (group, ids)
+    return {
+        group: ids
         for group, ids in tag_summary.groups.items()
         if group.kind == INSTANCE and group.deploy == name
-    )
+    }
 
 
 def neighbours(
