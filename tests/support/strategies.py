@@ -124,8 +124,15 @@ def _deploy(draw: st.DrawFn, one: DeployId, role: str, number: int) -> list[Reso
 
 
 def suffer(resource: Resource, status: dict[str, Any]) -> Resource:
-    """The thing after what befell it; its tags are changed one by one."""
-    return replace(resource, **{**status, "tags": {**resource.tags, **status.get("tags", {})}})
+    """The thing after what befell it; its tags are changed one by one.
+
+    A database has no label that anybody could change: its fence speaks for it
+    (`reconciler.database.inventory`).
+    """
+    tags = {**resource.tags, **status.get("tags", {})}
+    if resource.kind == DATABASE:
+        tags[t.STATE] = resource.tags[t.STATE]
+    return replace(resource, **{**status, "tags": tags})
 
 
 def previous_at(
